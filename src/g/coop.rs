@@ -1,0 +1,202 @@
+//! The poll budget: how long one poll may go on before a leaf future makes it yield.
+//!
+//! Protocol.
+//!
+//! 1. Before each poll of a G (and of `block_on`'s future) the scheduler opens a scope with
+//!    [`BUDGET`] units and the address of its P's `preempt` flag.
+//! 2. A leaf future (socket, channel, lock, timer) calls [`poll_proceed`] before it looks at its state.
+//!    With a unit left and no preemption asked for it gets a guard; else its waker is woken and it must
+//!    answer `Pending`.
+//! 3. The guard gives the unit back on drop, unless the leaf was ready and said `made_progress`.
+//! 4. After the poll the scope restores what was there before, also when the poll panicked.
+//!
+//! Outside of any scope (other executors, blocking closures) the budget is unlimited. Everything is
+//! thread-local: no other thread looks at it, `preempt` alone is shared, and it is only a hint.
+
+use std::cell::Cell;
+use std::task::{Context, Poll};
+
+use crate::primitives::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// Units for one poll. tokio's number: large enough that the look costs nothing, small enough that a
+/// loop over an always-ready channel lets others run within microseconds.
+pub(crate) const BUDGET: u32 = 128;
+
+/// No limit. Never counted down.
+const UNLIMITED: u32 = u32::MAX;
+
+struct Scope {
+    left: Cell<u32>,
+    /// The running P's flag, null outside of a G. Only read between `enter` and its guard's drop, while
+    /// the scheduler keeps the P alive.
+    preempt: Cell<*const AtomicBool>,
+}
+
+thread_local! {
+    static SCOPE: Scope =
+        const { Scope { left: Cell::new(UNLIMITED), preempt: Cell::new(std::ptr::null()) } };
+}
+
+/// Restores the outer scope.
+pub(crate) struct ScopeGuard {
+    left: u32,
+    preempt: *const AtomicBool,
+}
+
+impl Drop for ScopeGuard {
+    #[inline]
+    fn drop(&mut self) {
+        // `try_with`: a guard may be dropped while thread locals are torn down.
+        let _ = SCOPE.try_with(|scope| {
+            scope.left.set(self.left);
+            scope.preempt.set(self.preempt);
+        });
+    }
+}
+
+#[inline]
+fn open(left: u32, preempt: *const AtomicBool) -> ScopeGuard {
+    SCOPE
+        .try_with(|scope| ScopeGuard {
+            left: scope.left.replace(left),
+            preempt: scope.preempt.replace(preempt),
+        })
+        .unwrap_or_else(|_| ScopeGuard { left: UNLIMITED, preempt: std::ptr::null() })
+}
+
+/// Opens the scope of one poll with a full budget. `preempt` must outlive the guard; `None` where no
+/// time slice applies (`block_on`).
+#[inline]
+pub(crate) fn enter(preempt: Option<&AtomicBool>) -> ScopeGuard {
+    open(BUDGET, preempt.map_or(std::ptr::null(), |flag| flag as *const _))
+}
+
+/// Opens a scope without a limit: blocking closures, `unconstrained`.
+#[inline]
+pub(crate) fn enter_unconstrained() -> ScopeGuard {
+    open(UNLIMITED, std::ptr::null())
+}
+
+#[inline]
+#[allow(unsafe_code)]
+fn asked_to_yield(scope: &Scope) -> bool {
+    let preempt = scope.preempt.get();
+    // SAFETY: not null only between `enter` and the drop of its guard; the caller of `enter` keeps the
+    // flag alive for that long, and this runs on the same thread, inside that span.
+    // Relaxed: a hint, nothing is read on the strength of it.
+    !preempt.is_null() && unsafe { &*preempt }.load(Relaxed)
+}
+
+/// True when a leaf future may go on: a unit is left and the time slice is not over, or there is no
+/// limit at all.
+#[inline]
+pub(crate) fn has_budget_remaining() -> bool {
+    SCOPE.try_with(|scope| scope.left.get() > 0 && !asked_to_yield(scope)).unwrap_or(true)
+}
+
+/// Takes one unit, or answers `Pending` after waking the task so that it is polled again behind others.
+#[inline]
+pub(crate) fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
+    let taken = SCOPE.try_with(|scope| {
+        let left = scope.left.get();
+        if left == UNLIMITED {
+            return Some(UNLIMITED);
+        }
+        if left == 0 || asked_to_yield(scope) {
+            return None;
+        }
+        scope.left.set(left - 1);
+        Some(left)
+    });
+    match taken {
+        Ok(Some(before)) => Poll::Ready(RestoreOnPending { before: Cell::new(before) }),
+        Ok(None) => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        // Thread locals are gone: no scope, no limit.
+        Err(_) => Poll::Ready(RestoreOnPending { before: Cell::new(UNLIMITED) }),
+    }
+}
+
+/// Evidence that a unit was taken. Dropping it without [`made_progress`](Self::made_progress) gives
+/// the unit back, because a poll that answers `Pending` costs nothing.
+#[derive(Debug)]
+#[must_use = "dropping it at once gives the unit back"]
+pub struct RestoreOnPending {
+    before: Cell<u32>,
+}
+
+impl RestoreOnPending {
+    /// The operation was ready: the unit stays spent.
+    #[inline]
+    pub fn made_progress(&self) {
+        self.before.set(UNLIMITED);
+    }
+}
+
+impl Drop for RestoreOnPending {
+    #[inline]
+    fn drop(&mut self) {
+        let before = self.before.get();
+        if before != UNLIMITED {
+            let _ = SCOPE.try_with(|scope| scope.left.set(before));
+        }
+    }
+}
+
+#[cfg(all(test, not(gmp_loom)))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::Arc;
+    use std::task::{Wake, Waker};
+
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn exhausted_budget_wakes_and_is_restored() {
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let waker = Waker::from(count.clone());
+        let mut cx = Context::from_waker(&waker);
+        let guard = enter(None);
+        for _ in 0..BUDGET {
+            match poll_proceed(&mut cx) {
+                Poll::Ready(unit) => unit.made_progress(),
+                Poll::Pending => panic!("budget ended early"),
+            }
+        }
+        assert!(!has_budget_remaining());
+        assert!(poll_proceed(&mut cx).is_pending());
+        assert_eq!(count.0.load(Relaxed), 1, "Pending must come with a wake-up");
+        drop(guard);
+        assert!(has_budget_remaining(), "no limit outside of a scope");
+    }
+
+    #[test]
+    fn pending_leaf_gives_the_unit_back() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let _guard = enter(None);
+        for _ in 0..3 * BUDGET {
+            assert!(poll_proceed(&mut cx).is_ready());
+        }
+    }
+
+    #[test]
+    fn preempt_flag_ends_the_slice() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let flag = AtomicBool::new(false);
+        let _guard = enter(Some(&flag));
+        assert!(poll_proceed(&mut cx).is_ready());
+        flag.store(true, Relaxed);
+        assert!(poll_proceed(&mut cx).is_pending());
+        let _inner = enter_unconstrained();
+        assert!(poll_proceed(&mut cx).is_ready());
+    }
+}

@@ -1,0 +1,2 @@
+//! Layer 2: the G.
+pub(crate) mod coop;

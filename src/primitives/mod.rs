@@ -1,0 +1,10 @@
+//! Layer 1: what the rest is made of. Imports std and libc only.
+
+#[macro_use]
+pub(crate) mod sync;
+
+pub(crate) mod list;
+pub(crate) mod note;
+pub(crate) mod padded;
+pub(crate) mod rand;
+pub(crate) mod wakelist;

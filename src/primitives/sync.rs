@@ -1,0 +1,174 @@
+//! The one switch between std and loom.
+//!
+//! Everything that another thread can see goes through this module: atomics, cells, locks, threads. A
+//! normal build gets std's types at no cost; `cfg(all(test, gmp_loom))` gets loom's, so that the models
+//! explore the very code that ships. The cfg has a private name because `--cfg loom` would flip
+//! dependencies too.
+//!
+//! `UnsafeCell` has loom's closure form (`with`, `with_mut`) in both builds: a bare `&mut *cell.get()`
+//! would be invisible to the checker.
+
+/// Declares a `const fn` that becomes an ordinary one under loom, whose constructors are not const.
+macro_rules! const_unless_loom {
+    ($(#[$meta:meta])* $vis:vis const unsafe fn $($rest:tt)*) => {
+        $(#[$meta])*
+        #[cfg(not(all(test, gmp_loom)))]
+        $vis const unsafe fn $($rest)*
+        $(#[$meta])*
+        #[cfg(all(test, gmp_loom))]
+        $vis unsafe fn $($rest)*
+    };
+    ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {
+        $(#[$meta])*
+        #[cfg(not(all(test, gmp_loom)))]
+        $vis const fn $($rest)*
+        $(#[$meta])*
+        #[cfg(all(test, gmp_loom))]
+        $vis fn $($rest)*
+    };
+}
+
+#[cfg(all(test, gmp_loom))]
+pub(crate) use loomed::*;
+#[cfg(not(all(test, gmp_loom)))]
+pub(crate) use real::*;
+
+#[cfg(not(all(test, gmp_loom)))]
+mod real {
+    pub(crate) use std::hint;
+    pub(crate) use std::sync::atomic;
+    pub(crate) use std::sync::Arc;
+    pub(crate) use std::thread;
+
+    use std::sync::PoisonError;
+
+    /// A mutex without poisoning: no foreign code runs under the locks of this crate, so a panic cannot
+    /// leave what they guard half changed.
+    #[derive(Debug, Default)]
+    pub(crate) struct Mutex<T: ?Sized>(std::sync::Mutex<T>);
+
+    pub(crate) type MutexGuard<'a, T> = std::sync::MutexGuard<'a, T>;
+
+    impl<T> Mutex<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Mutex(std::sync::Mutex::new(value))
+        }
+    }
+
+    impl<T: ?Sized> Mutex<T> {
+        #[inline]
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        #[inline]
+        pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            match self.0.try_lock() {
+                Ok(guard) => Some(guard),
+                Err(std::sync::TryLockError::Poisoned(p)) => Some(p.into_inner()),
+                Err(std::sync::TryLockError::WouldBlock) => None,
+            }
+        }
+
+        #[inline]
+        pub(crate) fn get_mut(&mut self) -> &mut T {
+            self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    /// `std::cell::UnsafeCell` in loom's closure form.
+    #[derive(Debug)]
+    #[repr(transparent)]
+    pub(crate) struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        #[inline]
+        pub(crate) const fn new(value: T) -> Self {
+            UnsafeCell(std::cell::UnsafeCell::new(value))
+        }
+
+        #[inline]
+        pub(crate) fn into_inner(self) -> T {
+            self.0.into_inner()
+        }
+    }
+
+    impl<T: ?Sized> UnsafeCell<T> {
+        /// Shared access: the caller argues that nobody writes meanwhile.
+        #[inline(always)]
+        pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        /// Exclusive access: the caller argues that nobody else looks meanwhile.
+        #[inline(always)]
+        pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+    }
+}
+
+#[cfg(all(test, gmp_loom))]
+mod loomed {
+    pub(crate) use loom::hint;
+    pub(crate) use loom::sync::atomic;
+    pub(crate) use loom::sync::Arc;
+    pub(crate) use loom::sync::MutexGuard;
+    pub(crate) use loom::thread;
+
+    /// loom's mutex under the signature of the real one.
+    #[derive(Debug)]
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T: Default> Default for Mutex<T> {
+        fn default() -> Self {
+            Mutex::new(T::default())
+        }
+    }
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Mutex(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            match self.0.lock() {
+                Ok(guard) => guard,
+                Err(poisoned) => poisoned.into_inner(),
+            }
+        }
+
+        pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            self.0.try_lock().ok()
+        }
+
+        pub(crate) fn get_mut(&mut self) -> &mut T {
+            match self.0.get_mut() {
+                Ok(value) => value,
+                Err(poisoned) => poisoned.into_inner(),
+            }
+        }
+    }
+
+    /// loom's cell, with `into_inner` as the real one has it.
+    #[derive(Debug)]
+    pub(crate) struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        pub(crate) fn new(value: T) -> Self {
+            UnsafeCell(loom::cell::UnsafeCell::new(value))
+        }
+
+        pub(crate) fn into_inner(self) -> T {
+            self.0.into_inner()
+        }
+
+        pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            self.0.with(f)
+        }
+
+        pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            self.0.with_mut(f)
+        }
+    }
+}
