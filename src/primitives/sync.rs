@@ -33,6 +33,21 @@ pub(crate) use loomed::*;
 #[cfg(not(all(test, gmp_loom)))]
 pub(crate) use real::*;
 
+/// Is this break seeded? Only models ask: each weakens one ordering or drops one step under a name, and
+/// must then fail. In any other build the answer is a constant.
+#[cfg(not(all(test, gmp_loom)))]
+#[inline(always)]
+pub(crate) const fn broken(_name: &str) -> bool {
+    false
+}
+
+/// Is this break seeded? The models' build reads the name from `GMP_BREAK`.
+#[cfg(all(test, gmp_loom))]
+pub(crate) fn broken(name: &str) -> bool {
+    static SEEDED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    SEEDED.get_or_init(|| std::env::var("GMP_BREAK").ok()).as_deref() == Some(name)
+}
+
 #[cfg(not(all(test, gmp_loom)))]
 mod real {
     pub(crate) use std::hint;
