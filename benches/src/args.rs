@@ -12,13 +12,15 @@ Usage: gmp-bench [OPTIONS]                         the table
        gmp-bench run WORKLOAD RUNTIME [OPTIONS]    one workload in this process
        gmp-bench idle RUNTIME SECS [--workers N]   what an idle runtime costs
 
-  --rounds R         interleaved rounds (default 7; quick: 2)
+  --rounds R         interleaved rounds (default 7; quick: 3)
   --quick            small runs and few rounds: a look, not a measurement
   --only PATTERN     rows whose name contains PATTERN; several are separated by commas
   --runtimes A,B     some of the runtimes, in this order
   --workers N        worker threads of each runtime (default 2)
-  --markdown FILE    writes the table, the machine and the versions to FILE as well
-  --iters K          (run) operations of the measured run, instead of finding a number";
+  --markdown FILE    writes the table, the machine and the versions to FILE as well, between
+                     the lines `<!-- table -->` and `<!-- end of table -->` if FILE has them
+  --iters K          (run) operations of the measured run, instead of finding a number,
+                     rounded up to what the workload is made of";
 
 pub(crate) enum Command {
     Help,
@@ -75,7 +77,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
         [] => Ok(Command::Table(Options {
-            rounds: rounds.unwrap_or(if quick { 2 } else { 7 }) as usize,
+            rounds: rounds.unwrap_or(if quick { 3 } else { 7 }) as usize,
             only,
             runtimes,
             markdown,

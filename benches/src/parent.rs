@@ -79,6 +79,9 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         for failure in &failures {
             text.push_str(&format!("\nFailed: {failure}.\n"));
         }
+        // A file that cannot be read is one to make.
+        let old = std::fs::read_to_string(path).unwrap_or_default();
+        let text = between_marks(&old, &text).unwrap_or(text);
         std::fs::write(path, text).map_err(|err| format!("cannot write {path:?}: {err}"))?;
     }
     if failures.is_empty() {
@@ -144,4 +147,35 @@ fn parse(line: &str) -> Result<(String, Option<f64>), String> {
         figure => Some(figure.parse().map_err(|_| bad())?),
     };
     Ok((row.to_string(), figure))
+}
+
+/// `old` with what stands between its marks replaced; `None` if it has none.
+fn between_marks(old: &str, new: &str) -> Option<String> {
+    const FROM: &str = "<!-- table -->\n";
+    const TO: &str = "<!-- end of table -->";
+    let from = old.find(FROM)? + FROM.len();
+    let to = from + old[from..].find(TO)?;
+    Some(format!("{}\n{}\n\n{}", &old[..from], new.trim_end(), &old[to..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_child_are_read() {
+        assert_eq!(parse("yield\t12.5"), Ok(("yield".to_string(), Some(12.5))));
+        assert_eq!(parse("start-stop\t-"), Ok(("start-stop".to_string(), None)));
+        assert!(parse("yield 12.5").is_err());
+        assert!(parse("yield\tfast").is_err());
+    }
+
+    #[test]
+    fn a_table_replaces_the_one_before() {
+        let old = "text\n<!-- table -->\nold\n<!-- end of table -->\nmore\n";
+        let new = between_marks(old, "| new |\n").unwrap();
+        assert_eq!(new, "text\n<!-- table -->\n\n| new |\n\n<!-- end of table -->\nmore\n");
+        assert_eq!(between_marks(&new, "| new |\n").as_ref(), Some(&new));
+        assert_eq!(between_marks("no marks\n", "new"), None);
+    }
 }

@@ -34,12 +34,12 @@ impl Figures {
         })
     }
 
-    /// (max - min) / median.
+    /// (max - min) / median, of at least two figures.
     fn spread(&self, row: &str, runtime: &str) -> Option<f64> {
         let figures = self.sorted(row, runtime)?;
         let median = self.median(row, runtime)?;
         let range = figures.last()? - figures.first()?;
-        (median.abs() > f64::EPSILON).then(|| range / median.abs())
+        (figures.len() > 1 && median.abs() > f64::EPSILON).then(|| range / median.abs())
     }
 }
 
@@ -201,6 +201,6 @@ mod tests {
         let figures = figures(&[("tokio", &[5.0])]);
         let lower = row(Better::Lower);
         let table = Table { rows: vec![&lower], runtimes: &runtimes, figures: &figures };
-        assert!(table.markdown().contains("| a row | ns | - | 5.00 | - | - | 0 % |"));
+        assert!(table.markdown().contains("| a row | ns | - | 5.00 | - | - | - |"));
     }
 }

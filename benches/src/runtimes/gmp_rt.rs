@@ -1,3 +1,3 @@
 //! gmp. `main` is what `#[gmp::main]` expands to for a `Send` body: the body is a task of its own.
 
-tokio_shaped!(gmp, |runtime, future| runtime.block_on_spawned(future));
+super::tokio_shaped::tokio_shaped!(gmp, |runtime, future| runtime.block_on_spawned(future));

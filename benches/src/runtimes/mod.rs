@@ -21,9 +21,8 @@ use std::task::{Context, Poll};
 pub(crate) mod gmp_rt;
 pub(crate) mod nio_rt;
 pub(crate) mod smol_rt;
-#[macro_use]
-mod tokio_shaped;
 pub(crate) mod tokio_rt;
+mod tokio_shaped;
 
 /// The runtimes of this build in the order of the table's columns.
 pub(crate) const NAMES: &[&str] = &[

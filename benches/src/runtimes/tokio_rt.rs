@@ -1,3 +1,3 @@
 //! The real tokio: multi-thread runtime.
 
-tokio_shaped!(tokio, |runtime, future| runtime.block_on(future));
+super::tokio_shaped::tokio_shaped!(tokio, |runtime, future| runtime.block_on(future));

@@ -173,3 +173,4 @@ macro_rules! tokio_shaped {
         }
     };
 }
+pub(super) use tokio_shaped;

@@ -50,11 +50,21 @@ pub(crate) fn spawns<R: Rt>(rt: &R, ops: u64) -> Duration {
     start.elapsed()
 }
 
-/// The thread wakes a hundred waiting tasks, waits until all have run, and does so again.
+/// The thread wakes a hundred waiting tasks, waits until all have run, and does so again; the
+/// operation is a wake.
 pub(crate) fn wakes<R: Rt>(rt: &R, ops: u64) -> Duration {
-    const TASKS: u64 = 100;
+    rounds(rt, 100, ops / 100)
+}
+
+/// The thread wakes one task, sleeps until it has run, and does so again: both sides park, so the
+/// operation is a wake of a worker and a wake of the thread.
+pub(crate) fn calls<R: Rt>(rt: &R, ops: u64) -> Duration {
+    rounds(rt, 1, ops)
+}
+
+fn rounds<R: Rt>(rt: &R, tasks: u64, rounds: u64) -> Duration {
     let countdown = Countdown::new();
-    let slots: Vec<_> = (0..TASKS).map(|_| Arc::new(Slot::new())).collect();
+    let slots: Vec<_> = (0..tasks).map(|_| Arc::new(Slot::new())).collect();
     for slot in &slots {
         let (slot, countdown) = (Arc::clone(slot), Arc::clone(&countdown));
         rt.spawn_from_outside(async move {
@@ -66,7 +76,7 @@ pub(crate) fn wakes<R: Rt>(rt: &R, ops: u64) -> Duration {
         });
     }
     let round = |go_on: bool| {
-        countdown.expect(TASKS);
+        countdown.expect(tasks);
         for slot in &slots {
             slot.put(go_on);
         }
@@ -74,7 +84,7 @@ pub(crate) fn wakes<R: Rt>(rt: &R, ops: u64) -> Duration {
     };
     round(true);
     let start = Instant::now();
-    for _ in 0..ops / TASKS {
+    for _ in 0..rounds {
         round(true);
     }
     let elapsed = start.elapsed();

@@ -150,6 +150,7 @@ pub(crate) fn all<R: Rt + Pinned>() -> Vec<Workload<R>> {
         timed("mutex-free", "mutex, uncontended", 1000, mutex::uncontended),
         timed("spawn-foreign", "spawn from a foreign thread", 1000, foreign::spawns),
         timed("wake-foreign", "wake from a foreign thread", 1000, foreign::wakes),
+        timed("call-foreign", "foreign thread wakes and waits", 100, foreign::calls),
         timed("blocking", "spawn_blocking, many", 1000, blocking::many),
         timed("sleep-drop", "sleep polled once, dropped", 1000, R::sleep_dropped),
         timed("timeout-yield", "timeout around a yield", 1000, R::timeout_yield),
@@ -165,7 +166,7 @@ pub(crate) fn all<R: Rt + Pinned>() -> Vec<Workload<R>> {
             body: Body::Figures(R::sleep_lateness),
         },
         Workload {
-            rows: vec![row("task-bytes", "bytes per waiting task", "B", Lower)],
+            rows: vec![row("task-bytes", "bytes per waiting task (future: 24)", "B", Lower)],
             body: Body::Figures(memory::bytes_per_task),
         },
         Workload {
@@ -200,4 +201,58 @@ where
     F::Output: Send + 'static,
 {
     rt.main(async { R::spawn(work).await })
+}
+
+// Elsewhere than on unix, the rows of CPU time are empty on every runtime.
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::with_runtime;
+
+    /// Every workload runs to its end at the smallest size and fills each of its rows, except where
+    /// the runtime cannot.
+    fn all_rows_are_filled<R: Rt + Pinned>(cannot: &[&str]) {
+        let scale =
+            Scale { workers: 2, target: Duration::from_nanos(1), quick: true, iters: Some(1) };
+        let rt = R::start(scale.workers);
+        for workload in all::<R>() {
+            let figures = workload.measure(&rt, &scale);
+            assert_eq!(figures.len(), workload.rows.len(), "{}", workload.name());
+            for (row, figure) in workload.rows.iter().zip(figures) {
+                assert_eq!(figure.is_none(), cannot.contains(&row.name), "{}", row.name);
+                assert!(figure.is_none_or(f64::is_finite), "{}: {figure:?}", row.name);
+            }
+        }
+    }
+
+    #[cfg(feature = "gmp")]
+    #[test]
+    fn gmp_runs_all() {
+        with_runtime!("gmp", R => all_rows_are_filled::<R>(&[]));
+    }
+
+    #[test]
+    fn tokio_runs_all() {
+        with_runtime!("tokio", R => all_rows_are_filled::<R>(&[]));
+    }
+
+    #[test]
+    fn smol_runs_all() {
+        with_runtime!("smol", R => all_rows_are_filled::<R>(&[]));
+    }
+
+    #[test]
+    fn nio_runs_all() {
+        with_runtime!("nio", R => all_rows_are_filled::<R>(&["start-stop"]));
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let workloads = all::<crate::runtimes::tokio_rt::Subject>();
+        let mut names: Vec<_> = workloads.iter().flat_map(|w| &w.rows).map(|r| r.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
 }

@@ -3,7 +3,8 @@
 //! The bodies are a macro, expanded once for each runtime's module: nio's timers and sockets may
 //! not leave their thread, so these futures are `Send` for some runtimes and not for others, which
 //! no trait bound says. `pinned` takes a closure that makes the future where it will run; on the
-//! other runtimes it is a plain spawn.
+//! other runtimes it is a plain spawn. nio calls the closure before it has chosen a worker, so timers
+//! and sockets are made inside of an `async` block: by the first poll, on the worker that stays.
 
 use std::time::Duration;
 
@@ -176,7 +177,11 @@ macro_rules! pinned_rows {
                         rt.main(async move {
                             pinned(move || async move {
                                 let joins: Vec<_> = (0..sleeps)
-                                    .map(|n| pinned(move || rt_mod::sleep(spread(n))))
+                                    .map(|n| {
+                                        pinned(move || async move {
+                                            rt_mod::sleep(spread(n)).await;
+                                        })
+                                    })
                                     .collect();
                                 for join in joins {
                                     join.await;
