@@ -1,4 +1,6 @@
 //! Layer 3: the scheduler.
+pub(crate) mod netpoll;
+#[cfg(feature = "rt")]
+pub(crate) mod procs;
 #[cfg(feature = "time")]
 pub(crate) mod timers;
-pub(crate) mod netpoll;
