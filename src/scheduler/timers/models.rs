@@ -61,15 +61,14 @@ fn x_timer_cancel_vs_fire() {
         let timers = Arc::new(Timers::new());
         let (woken, waker) = woken(&timers);
         let mut entry = queued(&timers, 1, &waker);
-        let firing = {
-            let timers = timers.clone();
-            thread::spawn(move || check(&timers, 1))
-        };
-        entry.as_mut().cancel();
-        let fired = entry.is_fired();
-        entry.as_mut().scrub();
-        drop(entry);
-        firing.join().unwrap();
+        let owner = thread::spawn(move || {
+            entry.as_mut().cancel();
+            let fired = entry.is_fired();
+            entry.as_mut().scrub();
+            fired
+        });
+        check(&timers, 1);
+        let fired = owner.join().unwrap();
         assert_eq!(woken.count.load(SeqCst), usize::from(fired), "one outcome");
         assert_eq!(timers.len(), 0);
     });
@@ -130,16 +129,18 @@ fn reset_to_earlier_vs_fire() {
     loom::model(|| {
         let timers = Arc::new(Timers::new());
         let (woken, waker) = woken(&timers);
-        let mut entry = queued(&timers, 3, &waker);
-        let firing = {
+        let mut entry = queued(&timers, 2, &waker);
+        let owner = {
             let timers = timers.clone();
-            thread::spawn(move || check(&timers, 2))
+            thread::spawn(move || {
+                entry.as_mut().reset(TICK);
+                check(&timers, 2);
+                entry.as_mut().cancel();
+                entry.as_mut().scrub();
+            })
         };
-        entry.as_mut().reset(TICK);
         check(&timers, 2);
-        entry.as_mut().cancel();
-        entry.as_mut().scrub();
-        firing.join().unwrap();
+        owner.join().unwrap();
         assert_eq!(woken.count.load(SeqCst), 1);
         assert_eq!(timers.earliest(), u64::MAX);
     });
