@@ -310,11 +310,26 @@ impl<H: TimerHome> TimerEntry<H> {
         let _ = self.register(at, None);
     }
 
-    /// Fires an entry that is not queued: its owner knows that the deadline has passed.
-    pub(crate) fn complete(self: Pin<&mut Self>) {
-        debug_assert!(self.look() != Look::Waiting, "TimerEntry::complete: it is queued");
-        // Relaxed: in no list, so the owner alone reads it.
-        self.node.word.store(FIRED, Relaxed);
+    /// Is it in a wheel, as far as one can see?
+    pub(crate) fn is_queued(&self) -> bool {
+        // Relaxed: a look. Only the owner queues it, so "no" is final, and "yes" is checked again.
+        is_tick(self.node.word.load(Relaxed))
+    }
+
+    /// Fires an entry that is not queued, because its owner knows that the deadline has passed; not
+    /// after a shutdown.
+    pub(crate) fn complete(self: Pin<&mut Self>) -> Look {
+        debug_assert!(!self.is_queued(), "TimerEntry::complete: it is queued");
+        let closed = self.home.timers().wheel.lock().is_closed();
+        self.settle(if closed { Inserted::Shutdown(None) } else { Inserted::Due(None) })
+    }
+
+    /// Makes an entry that has fired an unregistered one.
+    pub(crate) fn forget_fired(self: Pin<&mut Self>) {
+        if self.look() == Look::Fired {
+            // Relaxed: in no list, so the owner alone reads it.
+            self.node.word.store(UNREGISTERED, Relaxed);
+        }
     }
 
     /// Takes it out of the wheel; afterwards it is unregistered, or as it was if it had fired.

@@ -38,6 +38,8 @@
 //! lock is what programs with many timeouts wait for), an allocation for each sleep.
 #![allow(unsafe_code)]
 
+#[cfg(not(feature = "rt"))]
+pub(crate) mod absent;
 mod entry;
 #[cfg(all(test, gmp_loom))]
 mod models;
