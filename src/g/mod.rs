@@ -1,2 +1,3 @@
 //! Layer 2: the G.
+pub(crate) mod block;
 pub(crate) mod coop;
