@@ -3,8 +3,8 @@
 //! How the vector grows:
 //!
 //! 1. As long as there is spare capacity, read into it. The window starts at [`FIRST_WINDOW`] and
-//!    doubles each time the reader fills it, so that a small read into a large vector does not make a
-//!    reader that needs initialised memory initialise all of it.
+//!    doubles up to [`LAST_WINDOW`] each time the reader fills it, so that a small read into a large
+//!    vector does not make a reader that needs initialised memory initialise all of it.
 //! 2. Full at the capacity that the caller chose: it may be just right, with only the end of the
 //!    stream to come. Read a few bytes into the stack first, and leave the vector alone if there are
 //!    none.
@@ -23,6 +23,10 @@ use std::task::{ready, Context, Poll};
 
 /// Bytes offered to the first read.
 const FIRST_WINDOW: usize = super::DEFAULT_BUF_SIZE;
+
+/// Bytes offered to one read at most. Larger ones save no measurable time, and a reader that is always
+/// ready is stopped by the poll budget only between two of them. A guess.
+const LAST_WINDOW: usize = 64 * 1024;
 
 /// Bytes of the probe on the stack, and the least by which the vector grows. A guess, and std's.
 const PROBE: usize = 32;
@@ -61,7 +65,7 @@ impl<V: Holder> State<V> {
                 let offered = self.window.min(self.buf.spare());
                 let n = ready!(self.buf.poll_read(reader.as_mut(), cx, offered))?;
                 if n == self.window {
-                    self.window = self.window.saturating_mul(2);
+                    self.window = (2 * self.window).min(LAST_WINDOW);
                 }
                 n
             };
