@@ -11,8 +11,10 @@
 //!    pipe; what is in the queue can still be read.
 //! 4. Whoever makes a step of the other side possible takes its waker out and wakes it. All of this
 //!    happens under one lock (or one `&mut`), so that a side that found nothing has left its waker
-//!    before the other can change anything. In a duplex the waker is woken, and the one it replaces is
-//!    dropped, after the lock is let go.
+//!    before the other can change anything.
+//! 5. A waker is foreign code. In a duplex it is woken, and the one it replaces is dropped, after the
+//!    lock is let go; and it is cloned before the lock is taken a second time, once a first look has
+//!    shown that there is something to wait for.
 //!
 //! A step that is ready spends a unit of the poll budget.
 
@@ -25,12 +27,19 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{ready, Context, Poll, Waker};
 
+/// How a look at the pipe went.
+enum Step<T> {
+    Done(Poll<io::Result<T>>, Afterwards),
+    /// There is something to wait for. Come back with a clone of the waker.
+    NeedsWaker,
+}
+
 /// What a step leaves to be done when the lock is let go.
 #[must_use = "the other side waits for it"]
 #[derive(Default)]
 struct Afterwards {
     wake: Option<Waker>,
-    /// A waker that was replaced: its drop is foreign code too.
+    /// A waker that was replaced.
     _drop: Option<Waker>,
 }
 
@@ -60,14 +69,14 @@ impl Pipe {
     }
 
     /// Step 2.
-    fn poll_read(
+    fn read(
         &mut self,
         cx: &mut Context<'_>,
+        clone: &mut Option<Waker>,
         buf: &mut ReadBuf<'_>,
-    ) -> (Poll<io::Result<()>>, Afterwards) {
+    ) -> Step<()> {
         if self.bytes.is_empty() && !self.closed {
-            let old = leave(&mut self.reader, cx);
-            return (Poll::Pending, Afterwards { wake: None, _drop: old });
+            return wait(&mut self.reader, cx, clone);
         }
         let n = self.bytes.len().min(buf.remaining());
         let (front, back) = self.bytes.as_slices();
@@ -76,23 +85,23 @@ impl Pipe {
         buf.put_slice(&back[..n - split]);
         self.bytes.drain(..n);
         let wake = if n > 0 { self.writer.take() } else { None };
-        (Poll::Ready(Ok(())), Afterwards { wake, _drop: None })
+        Step::Done(Poll::Ready(Ok(())), Afterwards { wake, _drop: None })
     }
 
     /// Step 1, from several buffers as if they were one.
-    fn poll_write<'a>(
+    fn write<'a>(
         &mut self,
         cx: &mut Context<'_>,
+        clone: &mut Option<Waker>,
         bufs: impl Iterator<Item = &'a [u8]>,
-    ) -> (Poll<io::Result<usize>>, Afterwards) {
+    ) -> Step<usize> {
         if self.closed {
             let broken = Err(io::ErrorKind::BrokenPipe.into());
-            return (Poll::Ready(broken), Afterwards::default());
+            return Step::Done(Poll::Ready(broken), Afterwards::default());
         }
         let room = self.bound - self.bytes.len();
         if room == 0 {
-            let old = leave(&mut self.writer, cx);
-            return (Poll::Pending, Afterwards { wake: None, _drop: old });
+            return wait(&mut self.writer, cx, clone);
         }
         let mut n = 0;
         for buf in bufs {
@@ -101,7 +110,7 @@ impl Pipe {
             n += taken.len();
         }
         let wake = if n > 0 { self.reader.take() } else { None };
-        (Poll::Ready(Ok(n)), Afterwards { wake, _drop: None })
+        Step::Done(Poll::Ready(Ok(n)), Afterwards { wake, _drop: None })
     }
 
     /// Step 3, from the writing side: the reader may be waiting.
@@ -117,20 +126,37 @@ impl Pipe {
     }
 }
 
-/// Leaves this task's waker in `place`; answers the one that it replaces.
-fn leave(place: &mut Option<Waker>, cx: &mut Context<'_>) -> Option<Waker> {
-    match place {
-        Some(waker) if waker.will_wake(cx.waker()) => None,
-        _ => place.replace(cx.waker().clone()),
+/// Leaves this task's waker in `place`.
+fn wait<T>(place: &mut Option<Waker>, cx: &mut Context<'_>, clone: &mut Option<Waker>) -> Step<T> {
+    let mut old = None;
+    if !place.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+        let Some(waker) = clone.take() else {
+            return Step::NeedsWaker;
+        };
+        old = place.replace(waker);
     }
+    Step::Done(Poll::Pending, Afterwards { wake: None, _drop: old })
 }
 
-/// Runs one step, and pays for it if it was ready.
-fn paid<T>(cx: &mut Context<'_>, step: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+/// Runs a step, with what must happen outside of the lock around it, and pays for it if it was ready.
+fn run<T>(
+    cx: &mut Context<'_>,
+    mut step: impl FnMut(&mut Context<'_>, &mut Option<Waker>) -> Step<T>,
+) -> Poll<io::Result<T>> {
     let unit = ready!(coop::poll_proceed(cx));
-    let answer = ready!(step(cx));
-    unit.made_progress();
-    Poll::Ready(answer)
+    let mut clone = None;
+    loop {
+        match step(cx, &mut clone) {
+            Step::NeedsWaker => clone = Some(cx.waker().clone()),
+            Step::Done(poll, afterwards) => {
+                if poll.is_ready() {
+                    unit.made_progress();
+                }
+                afterwards.run();
+                return poll;
+            }
+        }
+    }
 }
 
 /// One end of a two-way pipe in memory; made by [`duplex`].
@@ -181,11 +207,7 @@ impl AsyncRead for DuplexStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        paid(cx, |cx| {
-            let (poll, afterwards) = self.read.lock().poll_read(cx, buf);
-            afterwards.run();
-            poll
-        })
+        run(cx, |cx, clone| self.read.lock().read(cx, clone, buf))
     }
 }
 
@@ -195,11 +217,7 @@ impl AsyncWrite for DuplexStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        paid(cx, |cx| {
-            let (poll, afterwards) = self.write.lock().poll_write(cx, std::iter::once(buf));
-            afterwards.run();
-            poll
-        })
+        run(cx, |cx, clone| self.write.lock().write(cx, clone, std::iter::once(buf)))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -217,12 +235,7 @@ impl AsyncWrite for DuplexStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        paid(cx, |cx| {
-            let bufs = bufs.iter().map(|buf| &**buf);
-            let (poll, afterwards) = self.write.lock().poll_write(cx, bufs);
-            afterwards.run();
-            poll
-        })
+        run(cx, |cx, clone| self.write.lock().write(cx, clone, bufs.iter().map(|buf| &**buf)))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -293,11 +306,7 @@ impl AsyncRead for SimplexStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        paid(cx, |cx| {
-            let (poll, afterwards) = self.pipe.poll_read(cx, buf);
-            afterwards.run();
-            poll
-        })
+        run(cx, |cx, clone| self.pipe.read(cx, clone, buf))
     }
 }
 
@@ -307,11 +316,7 @@ impl AsyncWrite for SimplexStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        paid(cx, |cx| {
-            let (poll, afterwards) = self.pipe.poll_write(cx, std::iter::once(buf));
-            afterwards.run();
-            poll
-        })
+        run(cx, |cx, clone| self.pipe.write(cx, clone, std::iter::once(buf)))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -328,11 +333,7 @@ impl AsyncWrite for SimplexStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        paid(cx, |cx| {
-            let (poll, afterwards) = self.pipe.poll_write(cx, bufs.iter().map(|buf| &**buf));
-            afterwards.run();
-            poll
-        })
+        run(cx, |cx, clone| self.pipe.write(cx, clone, bufs.iter().map(|buf| &**buf)))
     }
 
     fn is_write_vectored(&self) -> bool {

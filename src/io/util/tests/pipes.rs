@@ -5,7 +5,9 @@ use crate::primitives::rand::Rand;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 
 fn write(pipe: &mut DuplexStream, waker: &Waker, bytes: &[u8]) -> Poll<io::Result<usize>> {
     Pin::new(pipe).poll_write(&mut Context::from_waker(waker), bytes)
@@ -177,10 +179,10 @@ fn simplex_without_room_is_refused() {
 }
 
 /// Polls its pipe from inside `wake`: deadlocks if a wake comes under the pipe's lock.
-struct Meddler(std::sync::Mutex<Option<DuplexStream>>);
+struct Meddler(Mutex<Option<DuplexStream>>);
 
-impl std::task::Wake for Meddler {
-    fn wake(self: std::sync::Arc<Self>) {
+impl Wake for Meddler {
+    fn wake(self: Arc<Self>) {
         if let Some(pipe) = self.0.lock().unwrap().as_mut() {
             let _ = read(pipe, Waker::noop(), 1);
         }
@@ -190,12 +192,43 @@ impl std::task::Wake for Meddler {
 #[test]
 fn wakers_run_outside_the_lock() {
     let (mut a, mut b) = duplex(4);
-    let meddler = std::sync::Arc::new(Meddler(std::sync::Mutex::new(None)));
+    let meddler = Arc::new(Meddler(Mutex::new(None)));
     assert!(read(&mut b, &Waker::from(meddler.clone()), 1).is_pending());
     *meddler.0.lock().unwrap() = Some(b);
     finish(a.write_all(b"xy")).unwrap();
     let b = meddler.0.lock().unwrap().take();
     assert_eq!(finish(b.unwrap().read_u8()).unwrap(), b'y', "the waker has read the first");
+}
+
+/// Its drop needs the lock of the pipe that it waits in: under that lock it would deadlock.
+struct Nosy {
+    other_end: Arc<Mutex<DuplexStream>>,
+    drops: Arc<AtomicUsize>,
+}
+
+impl Wake for Nosy {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Nosy {
+    fn drop(&mut self) {
+        self.drops.fetch_add(1, SeqCst);
+        let _ = write(&mut self.other_end.lock().unwrap(), Waker::noop(), b"");
+    }
+}
+
+#[test]
+fn wakers_are_dropped_outside_the_lock() {
+    let (a, mut b) = duplex(4);
+    let other_end = Arc::new(Mutex::new(a));
+    let drops = Arc::new(AtomicUsize::new(0));
+    for _ in 0..2 {
+        let nosy = Nosy { other_end: other_end.clone(), drops: drops.clone() };
+        assert!(read(&mut b, &Waker::from(Arc::new(nosy)), 1).is_pending());
+    }
+    assert_eq!(drops.load(SeqCst), 1, "the first was replaced");
+    drop(b);
+    assert_eq!(drops.load(SeqCst), 2, "nobody keeps the second");
 }
 
 #[test]
@@ -205,12 +238,12 @@ fn two_threads_exchange_everything() {
     let expected = sent.clone();
     let park = |thread: std::thread::Thread| {
         struct Unpark(std::thread::Thread);
-        impl std::task::Wake for Unpark {
-            fn wake(self: std::sync::Arc<Self>) {
+        impl Wake for Unpark {
+            fn wake(self: Arc<Self>) {
                 self.0.unpark();
             }
         }
-        Waker::from(std::sync::Arc::new(Unpark(thread)))
+        Waker::from(Arc::new(Unpark(thread)))
     };
     let writer = std::thread::spawn(move || {
         let waker = park(std::thread::current());
