@@ -16,7 +16,7 @@ fn small_reads_share_a_large_one_and_large_ones_go_past() {
     assert_eq!(finish(reader.read(&mut large)).unwrap(), 2, "what is buffered comes first");
     assert_eq!(finish(reader.read(&mut large)).unwrap(), 16);
     assert_eq!(reader.get_ref().room, [8, 16, 16], "the last ones into the caller's buffer");
-    assert_eq!(format!("{reader:?}").contains("buffer: 0/8"), true);
+    assert!(format!("{reader:?}").contains("buffer: 0/8"));
 }
 
 #[test]
