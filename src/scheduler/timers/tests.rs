@@ -72,7 +72,7 @@ impl Shell {
 }
 
 #[test]
-fn rounds_up_and_never_wraps() {
+fn x_resolution() {
     assert_eq!(tick_after(0), 0);
     assert_eq!(tick_after(1), 1);
     assert_eq!(tick_after(TICK), 1);
@@ -207,7 +207,7 @@ fn x_timer_nearer() {
 }
 
 #[test]
-fn x_clock_steps_and_suspend() {
+fn x_clock_steps_and_x_suspend() {
     let home = shell();
     home.run(10_000 * MS);
     assert_eq!(home.run(5 * MS).0, 0);
@@ -417,7 +417,7 @@ fn matches_a_sorted_map_under_random_operations() {
 /// Owners on several threads insert, reset, poll and drop while the hand moves. Every wait ends, none
 /// early, and nothing is left.
 #[test]
-fn owners_race_with_the_hand() {
+fn x_timer_cancel_vs_fire_and_reset_vs_fire() {
     const OWNERS: u64 = 3;
     let (home, clock) = (shell(), StdAtomicU64::new(0));
     let busy = AtomicUsize::new(OWNERS as usize);
