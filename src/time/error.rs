@@ -4,7 +4,7 @@ use std::error;
 use std::fmt;
 use std::io;
 
-/// The deadline of a [`timeout`](super::timeout) passed before its future was ready.
+/// The deadline of a [`timeout`](super::timeout()) passed before its future was ready.
 ///
 /// Turns into an [`io::Error`] of kind [`TimedOut`](io::ErrorKind::TimedOut) by `?`.
 ///

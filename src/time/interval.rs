@@ -96,7 +96,7 @@ fn next_tick(
     }
 }
 
-/// Ticks with a period, made by [`interval`] and [`interval_at`].
+/// Ticks with a period, made by [`interval()`] and [`interval_at`].
 ///
 /// A tick that nobody asks for does nothing: between ticks no timer is set. If ticks are asked for too
 /// late, [`MissedTickBehavior`] says what comes next.

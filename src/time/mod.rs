@@ -1,8 +1,8 @@
 //! Sleeping, timeouts and intervals.
 //!
-//! - [`sleep`] and [`sleep_until`] answer a [`Sleep`], a future that is ready at a deadline.
-//! - [`timeout`] and [`timeout_at`] put a deadline on another future.
-//! - [`interval`] and [`interval_at`] answer an [`Interval`], which is ready again and again.
+//! - [`sleep()`] and [`sleep_until`] answer a [`Sleep`], a future that is ready at a deadline.
+//! - [`timeout()`] and [`timeout_at`] put a deadline on another future.
+//! - [`interval()`] and [`interval_at`] answer an [`Interval`], which is ready again and again.
 //!
 //! All of them need a runtime whose timers are on, at the moment they are made.
 //!

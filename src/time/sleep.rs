@@ -56,7 +56,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 }
 
 pin_project! {
-    /// The future of [`sleep`] and [`sleep_until`].
+    /// The future of [`sleep()`] and [`sleep_until`].
     ///
     /// Does nothing until it is polled. It belongs to the runtime it was made in, whoever polls it, and
     /// may be polled again after it was ready. It must not move once polled: [`Box::pin`] it or use

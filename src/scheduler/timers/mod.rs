@@ -7,7 +7,7 @@
 //! 1. Time is counted in ticks of 2^14 ns. A deadline is rounded *up* to a tick and the clock *down*, so
 //!    nothing fires early; it fires at most a tick late, plus what the poller adds.
 //! 2. An entry ([`TimerEntry`]) lies inside its pinned owner. Its `Node` is linked into a slot of the
-//!    [`Wheel`](wheel::Wheel) of one [`Timers`], and everything in the node but the state word is guarded
+//!    [`Wheel`] of one [`Timers`], and everything in the node but the state word is guarded
 //!    by that lock.
 //! 3. The state word holds either the deadline's tick ("queued") or one of three words: unregistered,
 //!    fired, shut down. Who reads one of the three words needs no lock any more: the node is in no list

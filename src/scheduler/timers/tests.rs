@@ -72,7 +72,7 @@ impl Shell {
 }
 
 #[test]
-fn rounds_up_and_never_wraps() {
+fn x_resolution() {
     assert_eq!(tick_after(0), 0);
     assert_eq!(tick_after(1), 1);
     assert_eq!(tick_after(TICK), 1);
@@ -207,7 +207,7 @@ fn x_timer_nearer() {
 }
 
 #[test]
-fn x_clock_steps_and_suspend() {
+fn x_clock_steps_and_x_suspend() {
     let home = shell();
     home.run(10_000 * MS);
     assert_eq!(home.run(5 * MS).0, 0);
@@ -216,6 +216,11 @@ fn x_clock_steps_and_suspend() {
     // Hours later: all at once, each once.
     assert_eq!(home.run(100_000_000 * MS), (50, u64::MAX));
     assert_eq!(home.run(100_000_000 * MS).0, 0);
+    // Two threads checked, and the one with the older time got the lock last.
+    let mut wheel = home.timers.wheel.lock();
+    let hand = wheel.elapsed();
+    wheel.advance(hand - 1, &mut Vec::new());
+    assert_eq!(wheel.elapsed(), hand);
 }
 
 #[test]
@@ -407,4 +412,56 @@ fn matches_a_sorted_map_under_random_operations() {
             assert_eq!(home.timers.len(), model.len(), "seed {seed} step {step}");
         }
     }
+}
+
+/// Owners on several threads insert, reset, poll and drop while the hand moves. Every wait ends, none
+/// early, and nothing is left.
+#[test]
+fn x_timer_cancel_vs_fire_and_reset_vs_fire() {
+    const OWNERS: u64 = 3;
+    let (home, clock) = (shell(), StdAtomicU64::new(0));
+    let busy = AtomicUsize::new(OWNERS as usize);
+    std::thread::scope(|scope| {
+        for seed in 1..=OWNERS {
+            let (home, clock, busy) = (&home, &clock, &busy);
+            scope.spawn(move || {
+                let rand = Rand::new(seed);
+                let (count, waker) = counter();
+                let (mut waits, mut resets) = (0, 0);
+                for _ in 0..5_000 {
+                    let mut entry = entry(home);
+                    let ahead = || u64::from(rand.below(40)) * TICK;
+                    let mut at = clock.load(SeqCst) + ahead();
+                    let mut look = entry.as_mut().register(at, Some(&waker));
+                    waits += usize::from(look == Look::Waiting);
+                    while look == Look::Waiting {
+                        match rand.below(50) {
+                            0 => break,
+                            1 => {
+                                at = clock.load(SeqCst) + ahead();
+                                resets += 1;
+                                entry.as_mut().reset(at);
+                            }
+                            2..20 => std::thread::yield_now(),
+                            _ => {}
+                        }
+                        look = entry.as_mut().poll(&waker);
+                    }
+                    if look == Look::Fired {
+                        assert!(clock.load(SeqCst) >= at, "seed {seed}: early");
+                    }
+                }
+                assert!(count.0.load(SeqCst) <= waits + resets, "seed {seed}: woken too often");
+                busy.fetch_sub(1, SeqCst);
+            });
+        }
+        while busy.load(SeqCst) > 0 {
+            let now = clock.fetch_add(TICK / 2, SeqCst) + TICK / 2;
+            let mut fired = Vec::new();
+            home.timers.check(now, &mut fired);
+            fired.into_iter().for_each(Waker::wake);
+        }
+    });
+    assert_eq!(home.timers.len(), 0);
+    assert_eq!(home.timers.earliest(), u64::MAX);
 }
