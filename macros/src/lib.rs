@@ -148,3 +148,15 @@ pub fn join_internal(input: TokenStream) -> TokenStream {
 pub fn try_join_internal(input: TokenStream) -> TokenStream {
     join::expand(input.into(), join::Kind::TryJoin).into()
 }
+
+/// Where an expression begins, also one that came through a `macro_rules!` variable.
+fn first_span(tokens: &proc_macro2::TokenStream) -> proc_macro2::Span {
+    use proc_macro2::{Delimiter, Span, TokenTree};
+    match tokens.clone().into_iter().next() {
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::None => {
+            first_span(&group.stream())
+        }
+        Some(token) => token.span(),
+        None => Span::call_site(),
+    }
+}
