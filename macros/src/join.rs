@@ -4,8 +4,8 @@
 //! first the future and then its output; the joined future is done when all of them are. `join!` answers
 //! the outputs; `try_join!` answers the first `Err` as soon as it sees one.
 //!
-//! As in `select!`, the expressions run in order, then each passes through `IntoFuture`, and they are
-//! pinned backwards so that they are dropped forwards.
+//! The expressions run in order, each followed by its `IntoFuture`. As in `select!`, they are pinned
+//! backwards so that they are dropped forwards.
 
 use proc_macro2::{Group, Span, TokenStream};
 use quote::{format_ident, quote_spanned};
@@ -63,10 +63,10 @@ impl Join {
         }
         let futures: Vec<Ident> =
             (0..count).map(|i| format_ident!("future{}", i, span = span)).collect();
-        let maybe_done = expressions.iter().zip(&futures).map(|(expression, future)| {
+        let maybe_done = expressions.iter().map(|expression| {
             // "Not a future" is said of the expression.
             let here = span.located_at(crate::first_span(expression));
-            quote_spanned!(here=> #krate::macros_support::maybe_done(#future))
+            quote_spanned!(here=> #krate::macros_support::maybe_done(#expression))
         });
         let backwards = futures.iter().rev();
         let total = count as u32;
@@ -102,7 +102,6 @@ impl Join {
             },
         };
         quote_spanned! {span=> {
-            let (#(#futures,)*) = (#(#expressions,)*);
             let (#(#futures,)*) = (#(#maybe_done,)*);
             #(let mut #backwards = ::core::pin::pin!(#backwards);)*
             #[allow(unused_mut, unused_variables)]
