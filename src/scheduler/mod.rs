@@ -1,4 +1,6 @@
 //! Layer 3: the scheduler.
+pub(crate) mod context;
+pub(crate) mod handoff;
+pub(crate) mod netpoll;
 #[cfg(feature = "time")]
 pub(crate) mod timers;
-pub(crate) mod netpoll;
