@@ -29,7 +29,8 @@ use crate::primitives::sync::Arc;
 use crate::scheduler::context::{self, SchedRef};
 use crate::scheduler::netpoll::{self, source, Direction, Event, ScheduledIo};
 
-const IO_DISABLED: &str = "A Tokio 1.x context was found, but IO is disabled. Call `enable_io` on the \
+const IO_DISABLED: &str =
+    "A Tokio 1.x context was found, but IO is disabled. Call `enable_io` on the \
                            runtime builder to enable IO.";
 
 /// Does a short transfer prove that the kernel has no more (step 4)?
@@ -268,7 +269,9 @@ impl<S: Source> Registered<S> {
                 self.registration.deregister(&mut source)?;
                 Ok(source)
             }
-            None => unreachable!("Registered::into_inner: the source is there until it or Drop takes it"),
+            None => unreachable!(
+                "Registered::into_inner: the source is there until it or Drop takes it"
+            ),
         }
     }
 }

@@ -21,6 +21,9 @@
 mod addr;
 mod socket;
 pub mod tcp;
+mod udp;
+#[cfg(unix)]
+pub mod unix;
 
 #[cfg(all(test, not(gmp_loom)))]
 mod tests;
@@ -29,3 +32,8 @@ pub use self::addr::{lookup_host, ToSocketAddrs};
 pub use self::tcp::listener::TcpListener;
 pub use self::tcp::socket::TcpSocket;
 pub use self::tcp::stream::TcpStream;
+pub use self::udp::UdpSocket;
+#[cfg(unix)]
+pub use self::unix::{
+    datagram::UnixDatagram, listener::UnixListener, socket::UnixSocket, stream::UnixStream,
+};

@@ -118,9 +118,7 @@ pub(crate) fn poll_recv<S: Socket>(
 ) -> Poll<io::Result<()>> {
     let wanted = buf.remaining();
     let registration = socket.registration();
-    registration
-        .poll_transfer(cx, Direction::Read, wanted, || recv(&**socket, buf))
-        .map_ok(|_| ())
+    registration.poll_transfer(cx, Direction::Read, wanted, || recv(&**socket, buf)).map_ok(|_| ())
 }
 
 /// Does one call now if the poller has said that the socket is readable.

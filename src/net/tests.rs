@@ -2,3 +2,7 @@
 
 mod rt;
 mod tcp;
+#[cfg(feature = "io-util")]
+mod udp;
+#[cfg(all(unix, feature = "io-util"))]
+mod unix;

@@ -34,6 +34,8 @@ impl SchedRef {
 pub(crate) fn current_or_panic() -> SchedRef {
     match CURRENT.with(|c| c.borrow().clone()) {
         Some(sched) => sched,
-        None => panic!("there is no reactor running, must be called from the context of a Tokio 1.x runtime"),
+        None => panic!(
+            "there is no reactor running, must be called from the context of a Tokio 1.x runtime"
+        ),
     }
 }

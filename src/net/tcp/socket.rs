@@ -100,10 +100,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// Of the system.
-    #[cfg(all(
-        unix,
-        not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))
-    ))]
+    #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
     pub fn set_reuseport(&self, reuseport: bool) -> io::Result<()> {
         self.io.set_reuse_port(reuseport)
     }
@@ -113,10 +110,7 @@ impl TcpSocket {
     /// # Errors
     ///
     /// Of the system.
-    #[cfg(all(
-        unix,
-        not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))
-    ))]
+    #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
     pub fn reuseport(&self) -> io::Result<bool> {
         self.io.reuse_port()
     }

@@ -85,7 +85,8 @@ impl Rt {
         loop {
             assert!(start.elapsed() < LONG, "hung");
             if woken.0.swap(false, SeqCst) {
-                if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker))
+                {
                     return output;
                 }
             }

@@ -60,8 +60,10 @@ fn more_than_the_kernel_holds() {
         let (_r, mut w) = ours.into_split();
         let (mut r, _w) = theirs.into_split();
         let mut got = vec![0; data.len()];
-        join(async { write_all(&mut w, &data).await }, async { read_exact(&mut r, &mut got).await })
-            .await;
+        join(async { write_all(&mut w, &data).await }, async {
+            read_exact(&mut r, &mut got).await
+        })
+        .await;
         assert!(got == data);
     });
 }
@@ -161,10 +163,7 @@ fn peek_takes_nothing() {
         assert_eq!(ours.peek(&mut buf).await.unwrap(), 2);
         let (mut r, _w) = ours.split();
         let mut peeked = ReadBuf::new(&mut buf);
-        assert_eq!(
-            std::future::poll_fn(|cx| r.poll_peek(cx, &mut peeked)).await.unwrap(),
-            2
-        );
+        assert_eq!(std::future::poll_fn(|cx| r.poll_peek(cx, &mut peeked)).await.unwrap(), 2);
         let mut all = [0; 3];
         read_exact(&mut r, &mut all).await;
         assert_eq!(&all, b"abc");
@@ -193,10 +192,7 @@ fn halves() {
         let (r, w) = ours.into_split();
         let (r2, w2) = other.into_split();
         let error = r.reunite(w2).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "tried to reunite halves that are not from the same socket"
-        );
+        assert_eq!(error.to_string(), "tried to reunite halves that are not from the same socket");
         let crate::net::tcp::ReuniteError(r, w2) = error;
         let other = w2.reunite(r2).unwrap();
         drop(other);
@@ -204,10 +200,7 @@ fn halves() {
         let (mut tr, tw) = theirs.into_split();
         // Reunited halves have not shut anything down.
         let (r, w) = ours.into_split();
-        assert_eq!(
-            tr.try_read(&mut [0; 1]).unwrap_err().kind(),
-            ErrorKind::WouldBlock
-        );
+        assert_eq!(tr.try_read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::WouldBlock);
         w.forget();
         assert_eq!(r.local_addr().unwrap(), tr.peer_addr().unwrap());
         // Dropping a writing half ends the stream for the peer.
@@ -275,8 +268,7 @@ fn two_tasks_accept() {
     let rt = Rt::new();
     let listener = rt.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let addr = listener.local_addr().unwrap();
-    let clients: Vec<_> =
-        (0..2).map(|_| std::net::TcpStream::connect(addr).unwrap()).collect();
+    let clients: Vec<_> = (0..2).map(|_| std::net::TcpStream::connect(addr).unwrap()).collect();
     let (a, b) = rt.block_on(join(listener.accept(), listener.accept()));
     let mut peers = [a.unwrap().1, b.unwrap().1];
     let mut locals: Vec<_> = clients.iter().map(|c| c.local_addr().unwrap()).collect();
@@ -327,8 +319,10 @@ fn outside_of_a_runtime() {
 }
 
 #[test]
-#[should_panic(expected = "A Tokio 1.x context was found, but IO is disabled. Call `enable_io` on the \
-                           runtime builder to enable IO.")]
+#[should_panic(
+    expected = "A Tokio 1.x context was found, but IO is disabled. Call `enable_io` on the \
+                           runtime builder to enable IO."
+)]
 fn without_io() {
     let _ = Rt::without_io().block_on(TcpListener::bind("127.0.0.1:0"));
 }

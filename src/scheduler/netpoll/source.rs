@@ -223,11 +223,7 @@ impl ScheduledIo {
     }
 
     /// Step 2 for the `poll_*` methods: the last caller's waker in each direction is kept.
-    pub(crate) fn poll_ready(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-    ) -> Poll<Event> {
+    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<Event> {
         let event = self.look();
         if event.concerns(direction.mask()) {
             return Poll::Ready(event);
