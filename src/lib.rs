@@ -6,6 +6,8 @@ mod primitives;
 
 #[macro_use]
 mod macros;
+#[doc(hidden)]
+pub mod macros_support;
 
 mod g;
 mod scheduler;
@@ -19,3 +21,10 @@ pub mod signal;
 pub mod sync;
 #[cfg(feature = "time")]
 pub mod time;
+
+#[cfg(all(feature = "macros", not(feature = "rt")))]
+pub use gmp_macros::{main_fail as main, test_fail as test};
+#[cfg(all(feature = "macros", feature = "rt", not(feature = "rt-multi-thread")))]
+pub use gmp_macros::{main_rt as main, test_rt as test};
+#[cfg(all(feature = "macros", feature = "rt-multi-thread"))]
+pub use gmp_macros::{main, test};
