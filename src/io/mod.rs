@@ -38,6 +38,8 @@ mod read_buf;
 mod ready;
 #[cfg(any(feature = "net", feature = "signal"))]
 pub(crate) mod registration;
+#[cfg(all(unix, any(feature = "net", feature = "signal")))]
+pub mod unix;
 
 pub use self::async_buf_read::AsyncBufRead;
 pub use self::async_read::AsyncRead;

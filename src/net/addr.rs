@@ -73,7 +73,7 @@ pub(crate) mod sealed {
         /// Known; `None` once taken.
         Known(Option<Addrs>),
         /// Being resolved.
-        Resolving(Pin<Box<dyn Future<Output = io::Result<Addrs>> + Send>>),
+        Resolving(Pin<Box<dyn Future<Output = io::Result<Addrs>> + Send + Sync>>),
     }
 }
 
@@ -85,7 +85,7 @@ impl Lookup {
     /// Asks the system on a thread for blocking work. Nothing happens before the first poll.
     fn resolve<F>(resolve: F) -> Lookup
     where
-        F: FnOnce() -> io::Result<std::vec::IntoIter<SocketAddr>> + Send + 'static,
+        F: FnOnce() -> io::Result<std::vec::IntoIter<SocketAddr>> + Send + Sync + 'static,
     {
         Lookup::Resolving(Box::pin(async move {
             match spawn_blocking(resolve).await {
@@ -136,7 +136,7 @@ impl ToSocketAddrs for &[SocketAddr] {}
 
 impl ToSocketAddrsPriv for &[SocketAddr] {
     fn to_socket_addrs(&self, _: Internal) -> Lookup {
-        Lookup::Known(Some(Addrs::Many(self.to_vec().into_iter())))
+        Lookup::Known(Some(Addrs::Many(Vec::from(*self).into_iter())))
     }
 }
 

@@ -2,7 +2,8 @@
 //! credentials.
 
 mod addr;
-pub(super) mod datagram;
+#[doc(hidden)]
+pub mod datagram;
 pub(super) mod listener;
 pub(super) mod socket;
 mod split;

@@ -54,7 +54,7 @@ use std::time::Duration;
 #[cfg(any(feature = "net", feature = "signal"))]
 use self::driver::{Driver, Turn};
 #[cfg(any(feature = "net", feature = "signal"))]
-pub(crate) use self::source::{Direction, Event, Readiness, ScheduledIo};
+pub(crate) use self::source::{Direction, Event, ScheduledIo};
 use crate::primitives::note::Note;
 use crate::primitives::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[cfg(any(feature = "net", feature = "signal"))]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use super::source::{READABLE, READ_CLOSED, WRITABLE};
+use super::source::{Readiness, READABLE, READ_CLOSED, WRITABLE};
 use super::*;
 
 /// How long a test waits before it calls a sleep endless.
