@@ -41,6 +41,8 @@ mod models;
 mod slots;
 #[cfg(any(feature = "net", feature = "signal"))]
 pub(crate) mod source;
+#[cfg(all(test, unix, not(gmp_loom), any(feature = "net", feature = "signal")))]
+mod stress;
 #[cfg(all(test, not(gmp_loom), any(feature = "net", feature = "signal")))]
 mod tests;
 #[cfg(all(target_os = "linux", not(miri), any(feature = "net", feature = "signal")))]
