@@ -169,7 +169,8 @@ impl Driver {
         for event in &turn.events {
             match event.token() {
                 DOORBELL => {}
-                TIMER => {
+                TIMER =>
+                {
                     #[cfg(all(target_os = "linux", not(miri)))]
                     if let Some(timer) = &mut turn.timer {
                         timer.fired();

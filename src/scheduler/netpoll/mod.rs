@@ -41,6 +41,8 @@ mod models;
 mod slots;
 #[cfg(any(feature = "net", feature = "signal"))]
 pub(crate) mod source;
+#[cfg(all(test, unix, not(gmp_loom), any(feature = "net", feature = "signal")))]
+mod stress;
 #[cfg(all(test, not(gmp_loom), any(feature = "net", feature = "signal")))]
 mod tests;
 #[cfg(all(target_os = "linux", not(miri), any(feature = "net", feature = "signal")))]
@@ -54,7 +56,7 @@ use std::time::Duration;
 #[cfg(any(feature = "net", feature = "signal"))]
 use self::driver::{Driver, Turn};
 #[cfg(any(feature = "net", feature = "signal"))]
-pub(crate) use self::source::{Direction, Event, Readiness, ScheduledIo};
+pub(crate) use self::source::{Direction, Event, ScheduledIo};
 use crate::primitives::note::Note;
 use crate::primitives::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[cfg(any(feature = "net", feature = "signal"))]

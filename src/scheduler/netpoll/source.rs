@@ -162,6 +162,13 @@ impl ScheduledIo {
         self.take_wakers(bits, ready);
     }
 
+    /// Says that a source that was just made is ready, ahead of its first event. Nobody waits yet.
+    pub(crate) fn assume(&self, bits: usize) {
+        debug_assert_eq!(bits & !READY, 0, "ScheduledIo::assume: not readiness");
+        // Ordering(io-ready): Release, pairs with `look`. The tick stays: a hint is no edge.
+        self.word.fetch_or(bits, AcqRel);
+    }
+
     /// Step 4.
     pub(super) fn shutdown(&self, ready: &mut Vec<Waker>) {
         // Ordering(io-ready): Release, pairs with `look`.
@@ -216,11 +223,7 @@ impl ScheduledIo {
     }
 
     /// Step 2 for the `poll_*` methods: the last caller's waker in each direction is kept.
-    pub(crate) fn poll_ready(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-    ) -> Poll<Event> {
+    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<Event> {
         let event = self.look();
         if event.concerns(direction.mask()) {
             return Poll::Ready(event);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use super::source::{READABLE, READ_CLOSED, WRITABLE};
+use super::source::{Readiness, READABLE, READ_CLOSED, WRITABLE};
 use super::*;
 
 /// How long a test waits before it calls a sleep endless.
@@ -302,9 +302,8 @@ fn i_register_fails() {
     let file = std::fs::File::open("Cargo.toml").unwrap();
     let fd = file.as_raw_fd();
     for _ in 0..3 {
-        let error = netpoll
-            .register(&mut mio::unix::SourceFd(&fd), mio::Interest::READABLE)
-            .unwrap_err();
+        let error =
+            netpoll.register(&mut mio::unix::SourceFd(&fd), mio::Interest::READABLE).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EPERM));
         assert_eq!(netpoll.sources(), 0, "a slot leaked");
     }
