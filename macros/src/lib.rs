@@ -35,11 +35,11 @@ use proc_macro::TokenStream;
 
 /// Makes an `async fn` an ordinary one that builds a runtime and runs the body on it.
 ///
-/// ```text
+/// ```
 /// #[gmp::main]
 /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
-///     let listener = gmp::net::TcpListener::bind("127.0.0.1:0").await?;
-///     println!("{}", listener.local_addr()?);
+///     let answer = gmp::spawn(async { 42 }).await?;
+///     println!("{answer}");
 ///     Ok(())
 /// }
 /// ```
@@ -87,7 +87,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes an `async fn` a test that runs on a runtime of its own.
 ///
-/// ```text
+/// ```
 /// #[gmp::test]
 /// async fn the_answer() {
 ///     assert_eq!(gmp::spawn(async { 42 }).await.unwrap(), 42);

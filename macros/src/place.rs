@@ -104,7 +104,7 @@ fn dependencies(manifest: &str) -> Vec<Dependency> {
         } else if in_table {
             let (key, rest) = left.split_once('.').unwrap_or((left, ""));
             let key = unquoted(key);
-            if rest.is_empty() || all.last().map_or(true, |last| last.key != key) {
+            if rest.is_empty() || all.last().is_none_or(|last| last.key != key) {
                 all.push(Dependency { key, ..Dependency::default() });
             }
             let Some(entry) = all.last_mut() else { continue };
