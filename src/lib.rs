@@ -6,11 +6,17 @@ mod primitives;
 
 #[macro_use]
 mod macros;
+#[doc(hidden)]
+pub mod macros_support;
 
 mod g;
 mod scheduler;
 
 pub mod io;
+#[cfg(feature = "rt")]
+pub mod runtime;
+#[cfg(feature = "rt")]
+pub mod task;
 #[cfg(feature = "net")]
 pub mod net;
 #[cfg(feature = "signal")]
@@ -19,3 +25,13 @@ pub mod signal;
 pub mod sync;
 #[cfg(feature = "time")]
 pub mod time;
+
+#[cfg(feature = "rt")]
+pub use task::spawn;
+
+#[cfg(all(feature = "macros", not(feature = "rt")))]
+pub use gmp_macros::{main_fail as main, test_fail as test};
+#[cfg(all(feature = "macros", feature = "rt", not(feature = "rt-multi-thread")))]
+pub use gmp_macros::{main_rt as main, test_rt as test};
+#[cfg(all(feature = "macros", feature = "rt-multi-thread"))]
+pub use gmp_macros::{main, test};

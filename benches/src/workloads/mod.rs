@@ -1,0 +1,258 @@
+//! The rows of the table: what each one runs, and how much of it.
+//!
+//! A workload is a function of a started runtime and a number of operations; it returns the time
+//! they took. Setting up (tasks that must exist before the first operation, connections) is outside
+//! of that time. Some workloads yield other figures than time per operation; they fill several rows
+//! or one with a unit of its own.
+
+use std::time::Duration;
+
+use crate::runtimes::Rt;
+
+mod blocking;
+mod channels;
+mod foreign;
+mod memory;
+mod mutex;
+#[macro_use]
+mod pinned;
+mod slot;
+mod spawn;
+mod switch;
+
+pub(crate) use pinned::Pinned;
+
+/// One line of the table.
+pub(crate) struct Row {
+    /// How the child names it in its output, and what `--only` looks at.
+    pub(crate) name: &'static str,
+    pub(crate) label: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) better: Better,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Better {
+    Lower,
+    Higher,
+}
+
+/// How large a run is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    pub(crate) workers: usize,
+    /// How long the measured run of a calibrated workload should take.
+    pub(crate) target: Duration,
+    /// Smaller fixed sizes, for a look rather than a measurement.
+    pub(crate) quick: bool,
+    /// Operations of the measured run, instead of a calibrated number.
+    pub(crate) iters: Option<u64>,
+}
+
+type Timed<R> = fn(&R, u64) -> Duration;
+type Figures<R> = fn(&R, &Scale) -> Vec<Option<f64>>;
+
+enum Body<R> {
+    /// Nanoseconds per operation; the number of operations is a multiple of `unit`, found by
+    /// running more and more until it takes long enough.
+    Calibrated { unit: u64, run: Timed<R> },
+    /// Nanoseconds per operation; always as many operations.
+    Fixed { ops: u64, quick: u64, run: Timed<R> },
+    /// One figure for each row.
+    Figures(Figures<R>),
+}
+
+/// What one child process runs.
+pub(crate) struct Workload<R> {
+    pub(crate) rows: Vec<Row>,
+    body: Body<R>,
+}
+
+impl<R: Rt> Workload<R> {
+    /// The name given to the child: that of the first row.
+    pub(crate) fn name(&self) -> &'static str {
+        self.rows[0].name
+    }
+
+    /// Warms up, measures once, and returns a figure for each row.
+    pub(crate) fn measure(&self, rt: &R, scale: &Scale) -> Vec<Option<f64>> {
+        match self.body {
+            Body::Calibrated { unit, run } => {
+                let ops = calibrate(scale, unit, |ops| run(rt, ops));
+                vec![Some(nanos_per_op(run(rt, ops), ops))]
+            }
+            Body::Fixed { ops, quick, run } => {
+                let ops = scale.iters.unwrap_or(if scale.quick { quick } else { ops });
+                run(rt, ops / 10);
+                vec![Some(nanos_per_op(run(rt, ops), ops))]
+            }
+            Body::Figures(figures) => figures(rt, scale),
+        }
+    }
+}
+
+fn nanos_per_op(elapsed: Duration, ops: u64) -> f64 {
+    elapsed.as_nanos() as f64 / ops as f64
+}
+
+/// Finds how many operations take the target time, by running; that is the warm-up too.
+fn calibrate(scale: &Scale, unit: u64, mut run: impl FnMut(u64) -> Duration) -> u64 {
+    const MOST: u64 = 1 << 32;
+    let mut ops = unit;
+    loop {
+        let elapsed = run(ops).max(Duration::from_nanos(1));
+        if elapsed * 4 >= scale.target || ops >= MOST {
+            let per_unit = elapsed.as_secs_f64() / (ops / unit) as f64;
+            let units = (scale.target.as_secs_f64() / per_unit).round().max(1.0) as u64;
+            return scale.iters.unwrap_or(units * unit).div_ceil(unit) * unit;
+        }
+        // Small runs are mostly noise: approach the target in steps of at most 16.
+        let factor = scale.target.as_secs_f64() / 2.0 / elapsed.as_secs_f64();
+        ops = (ops / unit) * (factor.ceil() as u64).clamp(2, 16) * unit;
+    }
+}
+
+fn row(name: &'static str, label: &'static str, unit: &'static str, better: Better) -> Row {
+    Row { name, label, unit, better }
+}
+
+fn timed<R>(name: &'static str, label: &'static str, unit: u64, run: Timed<R>) -> Workload<R> {
+    Workload {
+        rows: vec![row(name, label, "ns", Better::Lower)],
+        body: Body::Calibrated { unit, run },
+    }
+}
+
+/// All workloads in the order of the table.
+pub(crate) fn all<R: Rt + Pinned>() -> Vec<Workload<R>> {
+    use Better::{Higher, Lower};
+    vec![
+        timed("spawn-task", "spawn 100k from a task, await all", 100_000, spawn::many_from_task),
+        timed("spawn-root", "the same from main's root", 100_000, spawn::many_from_main),
+        timed("spawn-block-on", "the same from `block_on`", 100_000, spawn::many_from_block_on),
+        timed("join-task", "spawn one and join, from a task", 1000, spawn::one_from_task),
+        timed("join-root", "the same from main's root", 1000, spawn::one_from_main),
+        timed("join-block-on", "the same from `block_on`", 1000, spawn::one_from_block_on),
+        timed("chain", "chain of spawns", 1000, spawn::chain),
+        timed("yield", "yield, 1000 tasks", 100_000, switch::yields),
+        timed("pingpong-slot", "ping-pong over a shared slot", 1000, switch::ping_pong),
+        timed("pingpong-mpsc", "ping-pong over mpsc", 1000, channels::ping_pong_mpsc),
+        timed("pingpong-oneshot", "ping-pong over oneshots", 1000, channels::ping_pong_oneshot),
+        timed("ring", "ring of 503 over mpsc", 503 * 4, channels::ring),
+        Workload {
+            rows: vec![row("skynet", "skynet, 1 M leaves (quick: 100k)", "ns", Lower)],
+            body: Body::Fixed { ops: 1_000_000, quick: 100_000, run: spawn::skynet },
+        },
+        timed("fib", "fork-join fib(20)", spawn::FIB_TASKS, spawn::fib),
+        timed("fan-in", "mpsc fan-in, 8 to 1", 8000, channels::fan_in),
+        timed("mutex-handoff", "mutex, hand-off", 1000, mutex::hand_off),
+        timed("mutex-contended", "mutex, contended", 8000, mutex::contended),
+        timed("mutex-free", "mutex, uncontended", 1000, mutex::uncontended),
+        timed("spawn-foreign", "spawn from a foreign thread", 1000, foreign::spawns),
+        timed("wake-foreign", "wake from a foreign thread", 1000, foreign::wakes),
+        timed("call-foreign", "foreign thread wakes and waits", 100, foreign::calls),
+        timed("blocking", "spawn_blocking, many", 1000, blocking::many),
+        timed("sleep-drop", "sleep polled once, dropped", 1000, R::sleep_dropped),
+        timed("timeout-yield", "timeout around a yield", 1000, R::timeout_yield),
+        Workload {
+            rows: vec![row("sleeps-cpu", "100k sleeps, CPU per timer", "ns", Lower)],
+            body: Body::Figures(R::sleeps_cpu),
+        },
+        Workload {
+            rows: vec![
+                row("sleep-late-p50", "1 ms sleep, lateness p50, idle", "µs", Lower),
+                row("sleep-late-p99", "1 ms sleep, lateness p99, idle", "µs", Lower),
+            ],
+            body: Body::Figures(R::sleep_lateness),
+        },
+        Workload {
+            rows: vec![row("task-bytes", "bytes per waiting task (future: 24)", "B", Lower)],
+            body: Body::Figures(memory::bytes_per_task),
+        },
+        Workload {
+            rows: vec![
+                row("allocs-spawn", "allocator calls: spawn and join", "calls", Lower),
+                row("allocs-oneshot", "allocator calls: oneshot round trip", "calls", Lower),
+                row("allocs-mpsc", "allocator calls: mpsc round trip", "calls", Lower),
+                row("allocs-sleep", "allocator calls: sleep, dropped", "calls", Lower),
+                row("allocs-echo", "allocator calls: TCP round trip", "calls", Lower),
+            ],
+            body: Body::Figures(memory::allocator_calls),
+        },
+        Workload {
+            rows: vec![row("start-stop", "runtime start and stop", "µs", Lower)],
+            body: Body::Figures(blocking::start_and_stop),
+        },
+        timed("echo-1", "TCP echo in process, round trip", 100, R::echo_one),
+        Workload {
+            rows: vec![
+                row("echo-64", "TCP echo, 64 connections", "kops/s", Higher),
+                row("echo-64-cpu", "TCP echo, 64 connections, CPU", "µs", Lower),
+            ],
+            body: Body::Figures(R::echo_many),
+        },
+    ]
+}
+
+/// Runs `work` as a task and returns what it returns.
+fn in_task<R: Rt, F>(rt: &R, work: F) -> F::Output
+where
+    F: std::future::Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    rt.main(async { R::spawn(work).await })
+}
+
+// Elsewhere than on unix, the rows of CPU time are empty on every runtime.
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::with_runtime;
+
+    /// Every workload runs to its end at the smallest size and fills each of its rows, except where
+    /// the runtime cannot.
+    fn all_rows_are_filled<R: Rt + Pinned>(cannot: &[&str]) {
+        let scale =
+            Scale { workers: 2, target: Duration::from_nanos(1), quick: true, iters: Some(1) };
+        let rt = R::start(scale.workers);
+        for workload in all::<R>() {
+            let figures = workload.measure(&rt, &scale);
+            assert_eq!(figures.len(), workload.rows.len(), "{}", workload.name());
+            for (row, figure) in workload.rows.iter().zip(figures) {
+                assert_eq!(figure.is_none(), cannot.contains(&row.name), "{}", row.name);
+                assert!(figure.is_none_or(f64::is_finite), "{}: {figure:?}", row.name);
+            }
+        }
+    }
+
+    #[cfg(feature = "gmp")]
+    #[test]
+    fn gmp_runs_all() {
+        with_runtime!("gmp", R => all_rows_are_filled::<R>(&[]));
+    }
+
+    #[test]
+    fn tokio_runs_all() {
+        with_runtime!("tokio", R => all_rows_are_filled::<R>(&[]));
+    }
+
+    #[test]
+    fn smol_runs_all() {
+        with_runtime!("smol", R => all_rows_are_filled::<R>(&[]));
+    }
+
+    #[test]
+    fn nio_runs_all() {
+        with_runtime!("nio", R => all_rows_are_filled::<R>(&["start-stop"]));
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let workloads = all::<crate::runtimes::tokio_rt::Subject>();
+        let mut names: Vec<_> = workloads.iter().flat_map(|w| &w.rows).map(|r| r.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

@@ -1,0 +1,253 @@
+//! Timers and sockets.
+//!
+//! The bodies are a macro, expanded once for each runtime's module: nio's timers and sockets may
+//! not leave their thread, so these futures are `Send` for some runtimes and not for others, which
+//! no trait bound says. `pinned` takes a closure that makes the future where it will run; on the
+//! other runtimes it is a plain spawn. nio calls the closure before it has chosen a worker, so timers
+//! and sockets are made inside of an `async` block: by the first poll, on the worker that stays.
+
+use std::time::Duration;
+
+use super::Scale;
+
+/// The rows that run on a runtime's own timers and sockets.
+pub(crate) trait Pinned: Sized {
+    /// A task makes a sleep of a second, polls it once and drops it.
+    fn sleep_dropped(rt: &Self, ops: u64) -> Duration;
+    /// A task awaits a timeout of a second around a future that yields once.
+    fn timeout_yield(rt: &Self, ops: u64) -> Duration;
+    /// 100k tasks each sleep 100 to 500 ms; CPU time of the process by sleeps, in nanoseconds
+    /// (spawn and join of the task are in it).
+    fn sleeps_cpu(rt: &Self, scale: &Scale) -> Vec<Option<f64>>;
+    /// One task sleeps 1 ms again and again; p50 and p99 of how late it wakes, in microseconds.
+    fn sleep_lateness(rt: &Self, scale: &Scale) -> Vec<Option<f64>>;
+    /// One connection within the process; the operation is 64 bytes there and back.
+    fn echo_one(rt: &Self, ops: u64) -> Duration;
+    /// 64 connections; thousands of round trips a second, and CPU microseconds for each.
+    fn echo_many(rt: &Self, scale: &Scale) -> Vec<Option<f64>>;
+    /// Spawns a task that sleeps 10 ms for ever.
+    fn tick(rt: &Self);
+}
+
+/// The sleep of task `n`: spread over 100 to 500 ms in an order that no structure is made for.
+pub(crate) fn spread(n: u64) -> Duration {
+    let mixed = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+    Duration::from_micros(100_000 + mixed % 400_000)
+}
+
+/// How late a sleep of `asked` was, in microseconds; negative if it was early.
+pub(crate) fn lateness(asked: Duration, took: Duration) -> f64 {
+    (took.as_secs_f64() - asked.as_secs_f64()) * 1e6
+}
+
+/// The value below which the share `q` of the samples lies.
+pub(crate) fn quantile(samples: &mut [f64], q: f64) -> Option<f64> {
+    samples.sort_unstable_by(f64::total_cmp);
+    let at = (samples.len().saturating_sub(1) as f64 * q).round() as usize;
+    samples.get(at).copied()
+}
+
+macro_rules! pinned_rows {
+    ($module:ident) => {
+        const _: () = {
+            use std::future::Future as _;
+            use std::net::SocketAddr;
+            use std::sync::atomic::{AtomicU64, Ordering};
+            use std::sync::Arc;
+            use std::time::{Duration, Instant};
+
+            use crate::clock;
+            use crate::runtimes::$module::{self as rt_mod, pinned, Subject};
+            use crate::runtimes::Rt as _;
+            use crate::workloads::pinned::{lateness, quantile, spread, Pinned};
+            use crate::workloads::slot::Slot;
+            use crate::workloads::{calibrate, Scale};
+
+            /// Accepts as many connections as `clients`, each served by a task of its own until its
+            /// client is gone. Returns when all of them are.
+            async fn serve(clients: usize, at: Arc<Slot<SocketAddr>>) {
+                let mut listener = rt_mod::listen().await;
+                at.put(listener.local_addr().expect("the listener has an address"));
+                let mut serving = Vec::new();
+                for _ in 0..clients {
+                    let accepted = rt_mod::accept(&mut listener).await;
+                    serving.push(pinned(move || async move {
+                        let mut stream = rt_mod::open(accepted).await;
+                        let mut buf = [0; 64];
+                        loop {
+                            let n = rt_mod::read(&mut stream, &mut buf).await;
+                            if n == 0 {
+                                break;
+                            }
+                            rt_mod::write_all(&mut stream, &buf[..n]).await;
+                        }
+                    }));
+                }
+                for one in serving {
+                    one.await;
+                }
+            }
+
+            async fn round_trips(stream: &mut rt_mod::TcpStream, ops: u64) {
+                let asked = [7; 64];
+                let mut answer = [0; 64];
+                for _ in 0..ops {
+                    rt_mod::write_all(stream, &asked).await;
+                    rt_mod::read_exact(stream, &mut answer).await;
+                }
+                assert!(ops == 0 || answer == asked);
+            }
+
+            /// `clients` clients do `ops` round trips between them; wall time and CPU time.
+            async fn echo(clients: u64, ops: u64) -> (Duration, Option<Duration>) {
+                let at = Arc::new(Slot::new());
+                let server = {
+                    let at = Arc::clone(&at);
+                    pinned(move || serve(clients as usize, at))
+                };
+                let to = at.take().await;
+                let ready = Arc::new(Slot::new());
+                let missing = Arc::new(AtomicU64::new(clients));
+                let go: Vec<_> = (0..clients).map(|_| Arc::new(Slot::new())).collect();
+                let mut running = Vec::new();
+                for go in &go {
+                    let (go, ready, missing) =
+                        (Arc::clone(go), Arc::clone(&ready), Arc::clone(&missing));
+                    running.push(pinned(move || async move {
+                        let mut stream = rt_mod::connect(to).await;
+                        round_trips(&mut stream, 4).await;
+                        if missing.fetch_sub(1, Ordering::SeqCst) == 1 {
+                            ready.put(());
+                        }
+                        go.take().await;
+                        round_trips(&mut stream, ops / clients).await;
+                    }));
+                }
+                ready.take().await;
+                let (start, cpu) = (Instant::now(), clock::process_cpu());
+                for go in &go {
+                    go.put(());
+                }
+                for one in running {
+                    one.await;
+                }
+                let elapsed = start.elapsed();
+                let cpu = clock::process_cpu().zip(cpu).map(|(after, before)| after - before);
+                server.await;
+                (elapsed, cpu)
+            }
+
+            impl Pinned for Subject {
+                fn sleep_dropped(rt: &Self, ops: u64) -> Duration {
+                    rt.main(async move {
+                        pinned(move || async move {
+                            let start = Instant::now();
+                            for _ in 0..ops {
+                                let mut sleep =
+                                    std::pin::pin!(rt_mod::sleep(Duration::from_secs(1)));
+                                let ready = std::future::poll_fn(|cx| {
+                                    std::task::Poll::Ready(sleep.as_mut().poll(cx).is_ready())
+                                });
+                                assert!(!ready.await, "a second has not passed");
+                            }
+                            start.elapsed()
+                        })
+                        .await
+                    })
+                }
+
+                fn timeout_yield(rt: &Self, ops: u64) -> Duration {
+                    rt.main(async move {
+                        pinned(move || async move {
+                            let start = Instant::now();
+                            for _ in 0..ops {
+                                let second = Duration::from_secs(1);
+                                let _ = rt_mod::timeout(second, rt_mod::yield_now()).await;
+                            }
+                            start.elapsed()
+                        })
+                        .await
+                    })
+                }
+
+                fn sleeps_cpu(rt: &Self, scale: &Scale) -> Vec<Option<f64>> {
+                    let sleeps = scale.iters.unwrap_or(100_000);
+                    let all = |sleeps: u64| {
+                        let before = clock::process_cpu();
+                        rt.main(async move {
+                            pinned(move || async move {
+                                let joins: Vec<_> = (0..sleeps)
+                                    .map(|n| {
+                                        pinned(move || async move {
+                                            rt_mod::sleep(spread(n)).await;
+                                        })
+                                    })
+                                    .collect();
+                                for join in joins {
+                                    join.await;
+                                }
+                            })
+                            .await
+                        });
+                        clock::process_cpu().zip(before).map(|(after, before)| after - before)
+                    };
+                    all(sleeps / 10);
+                    vec![all(sleeps).map(|cpu| cpu.as_nanos() as f64 / sleeps as f64)]
+                }
+
+                fn sleep_lateness(rt: &Self, scale: &Scale) -> Vec<Option<f64>> {
+                    let times = scale.iters.unwrap_or(if scale.quick { 100 } else { 500 });
+                    let mut late = rt.main(async move {
+                        pinned(move || async move {
+                            let asked = Duration::from_millis(1);
+                            let mut late = Vec::with_capacity(times as usize);
+                            // The first few find cold caches and threads that do not exist yet.
+                            for n in 0..times + 5 {
+                                let start = Instant::now();
+                                rt_mod::sleep(asked).await;
+                                if n >= 5 {
+                                    late.push(lateness(asked, start.elapsed()));
+                                }
+                            }
+                            late
+                        })
+                        .await
+                    });
+                    vec![quantile(&mut late, 0.5), quantile(&mut late, 0.99)]
+                }
+
+                fn echo_one(rt: &Self, ops: u64) -> Duration {
+                    rt.main(async move { echo(1, ops).await.0 })
+                }
+
+                fn echo_many(rt: &Self, scale: &Scale) -> Vec<Option<f64>> {
+                    const CLIENTS: u64 = 64;
+                    let run = |ops| rt.main(async move { echo(CLIENTS, ops).await });
+                    let ops = calibrate(scale, CLIENTS * 10, |ops| run(ops).0);
+                    let (elapsed, cpu) = run(ops);
+                    vec![
+                        Some(ops as f64 / elapsed.as_secs_f64() / 1e3),
+                        cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / ops as f64),
+                    ]
+                }
+
+                fn tick(rt: &Self) {
+                    rt.spawn_from_outside(async {
+                        pinned(|| async {
+                            loop {
+                                rt_mod::sleep(Duration::from_millis(10)).await;
+                            }
+                        })
+                        .await
+                    });
+                }
+            }
+        };
+    };
+}
+
+#[cfg(feature = "gmp")]
+pinned_rows!(gmp_rt);
+pinned_rows!(tokio_rt);
+pinned_rows!(smol_rt);
+pinned_rows!(nio_rt);

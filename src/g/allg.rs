@@ -1,0 +1,236 @@
+//! The all-G list: every live G, so that shutdown and dumps find it.
+//!
+//! One [`Shard`] belongs to each shell. Its slots only grow in number and never move; a slot holds the
+//! address of a live G, or nothing.
+//!
+//! Protocol.
+//!
+//! 1. **Insert** (owner only: the thread that holds the shell): take a free slot, store the address.
+//!    No read-modify-write. The list has a reference of its own to each G.
+//! 2. **Remove** (whoever completes the G): compare-and-swap the slot from the address to nothing; who
+//!    does it takes over the list's reference. The slot's number goes back to the owner's free list, or,
+//!    if another thread does it, to a stack that the owner empties when its free list is empty.
+//! 3. **Walk** (anyone): swap the address for `LOCKED`, make a reference, put the address back. A remover
+//!    that finds `LOCKED` waits, for a few instructions of the walker; so no G is freed between the
+//!    walker's look at the slot and its reference.
+//! 4. **Insert against the closer**: the spawner inserts, then, after a full fence, looks whether the
+//!    scheduler is closed; the closer says so first, and walks after a full fence. One of them sees the
+//!    other, and `State::claim` lets only one drop the future.
+//!
+//! The stack of freed slots is safe from ABA because the owner takes it as a whole.
+
+#![allow(unsafe_code)]
+
+use std::ptr::NonNull;
+
+use super::cell::{Header, Place};
+use super::raw::GRef;
+use crate::primitives::appendvec::AppendVec;
+use crate::primitives::padded::Padded;
+use crate::primitives::sync::atomic::{
+    AtomicPtr, AtomicU32, AtomicUsize,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+};
+use crate::primitives::sync::{broken, hint, thread, UnsafeCell};
+
+/// No slot: end of a free list.
+const NIL: u32 = u32::MAX;
+
+struct Slot {
+    g: AtomicPtr<Header>,
+    next_free: AtomicU32,
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Slot { g: AtomicPtr::new(std::ptr::null_mut()), next_free: AtomicU32::new(NIL) }
+    }
+}
+
+/// The address that stands for "a walker is here". Of no G: nothing else lives at a static.
+fn locked() -> *mut Header {
+    static MARK: u64 = 0;
+    (&raw const MARK).cast_mut().cast()
+}
+
+/// See the module's text.
+pub(crate) struct Shard {
+    number: u32,
+    slots: AppendVec<Slot>,
+    owner: UnsafeCell<Owner>,
+    /// Slots freed by others.
+    freed: Padded<AtomicU32>,
+    /// Gs removed by others.
+    removed_elsewhere: AtomicUsize,
+    /// Gs inserted minus Gs removed by the owner. Written by the owner alone, may pass below zero.
+    balance: AtomicUsize,
+}
+
+struct Owner {
+    free: u32,
+}
+
+// SAFETY: `owner` is touched by the shell's holder alone (methods marked "owner only"); the rest is
+// atomic.
+unsafe impl Sync for Shard {}
+// SAFETY: as above.
+unsafe impl Send for Shard {}
+
+impl Shard {
+    pub(crate) fn new(number: u32) -> Shard {
+        Shard {
+            number,
+            slots: AppendVec::new(),
+            owner: UnsafeCell::new(Owner { free: NIL }),
+            freed: Padded(AtomicU32::new(NIL)),
+            removed_elsewhere: AtomicUsize::new(0),
+            balance: AtomicUsize::new(0),
+        }
+    }
+
+    /// Reserves a slot for a G, and so makes its `Place`.
+    ///
+    /// # Safety
+    ///
+    /// Owner only.
+    #[inline]
+    pub(crate) unsafe fn reserve(&self) -> Place {
+        let slot = self.owner.with_mut(|owner| {
+            // SAFETY: owner only.
+            let owner = unsafe { &mut *owner };
+            if owner.free == NIL {
+                // Ordering(allg-freed): Acquire, pairs with the Release in `remove`: shows the links.
+                owner.free = self.freed.swap(NIL, Acquire);
+            }
+            match self.slots.get(owner.free as usize) {
+                Some(slot) if owner.free != NIL => {
+                    let taken = owner.free;
+                    // Relaxed: see the Acquire above; links of our own making are ours.
+                    owner.free = slot.next_free.load(Relaxed);
+                    taken
+                }
+                _ => {
+                    let fresh = self.slots.push_default();
+                    assert!(fresh < NIL as usize, "all-G list: more than 2^32 - 1 live Gs");
+                    fresh as u32
+                }
+            }
+        });
+        Place { shard: self.number, slot }
+    }
+
+    /// Lists a G under its reserved slot. The list takes over one reference.
+    ///
+    /// # Safety
+    ///
+    /// Owner only; `place` was just reserved here, and a reference is handed over.
+    #[inline]
+    pub(crate) unsafe fn insert(&self, place: Place, header: NonNull<Header>) {
+        let slot = self.slots.get(place.slot as usize).expect("reserved slot");
+        // Ordering(allg-slot): Release, pairs with the Acquire in `walk`: shows the header.
+        slot.g.store(header.as_ptr(), Release);
+        // Relaxed: a statistic with a single writer.
+        self.balance.store(self.balance.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    /// Takes a G off. The caller gets the list's reference.
+    ///
+    /// # Safety
+    ///
+    /// The G was inserted here under this slot, and only its completion, which happens once, calls this.
+    /// With `owner` the caller is the owner.
+    #[inline]
+    pub(crate) unsafe fn remove(&self, place: Place, header: NonNull<Header>, owner: bool) {
+        let slot = self.slots.get(place.slot as usize).expect("listed slot");
+        if broken("allg_remove_store") {
+            // Seeded break: a store does not wait for a walker that is about to make a reference.
+            slot.g.store(std::ptr::null_mut(), Release);
+        } else {
+            // Ordering(allg-slot): Acquire, pairs with the walker's Release store: its `ref_inc` comes
+            // before our giving up the list's reference. Release: not needed by a walker, which uses
+            // the header only after it swapped the address out.
+            while slot
+                .g
+                .compare_exchange_weak(header.as_ptr(), std::ptr::null_mut(), AcqRel, Relaxed)
+                .is_err()
+            {
+                hint::spin_loop();
+                // A walker that lost its core holds the slot: let it run.
+                thread::yield_now();
+            }
+        }
+        if owner {
+            self.owner.with_mut(|o| {
+                // SAFETY: the caller is the owner.
+                let o = unsafe { &mut *o };
+                // Relaxed: our own list.
+                slot.next_free.store(o.free, Relaxed);
+                o.free = place.slot;
+            });
+            // Relaxed: a statistic with a single writer.
+            self.balance.store(self.balance.load(Relaxed).wrapping_sub(1), Relaxed);
+        } else {
+            // Relaxed: the swap below checks it.
+            let mut head = self.freed.load(Relaxed);
+            loop {
+                slot.next_free.store(head, Relaxed);
+                // Ordering(allg-freed): Release, pairs with the Acquire in `reserve`.
+                match self.freed.compare_exchange_weak(head, place.slot, Release, Relaxed) {
+                    Ok(_) => break,
+                    Err(seen) => head = seen,
+                }
+            }
+            // Relaxed: a statistic.
+            self.removed_elsewhere.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Calls `visit` with a reference to each G that is listed at that moment. Gs inserted meanwhile may
+    /// be missed, unless rule 4 is followed.
+    pub(crate) fn walk(&self, mut visit: impl FnMut(GRef)) {
+        for slot in self.slots.iter() {
+            if let Some(g) = pin_slot(slot) {
+                visit(g);
+            }
+        }
+    }
+
+    /// Live Gs of this shard, roughly while others run.
+    pub(crate) fn live(&self) -> usize {
+        // Relaxed: statistics.
+        let removed = self.removed_elsewhere.load(Relaxed);
+        let live = self.balance.load(Relaxed).wrapping_sub(removed);
+        if live > isize::MAX as usize {
+            0
+        } else {
+            live
+        }
+    }
+}
+
+/// Rule 3.
+fn pin_slot(slot: &Slot) -> Option<GRef> {
+    loop {
+        // Relaxed: the swap below acquires.
+        let seen = slot.g.load(Relaxed);
+        if seen.is_null() {
+            return None;
+        }
+        if std::ptr::eq(seen, locked()) {
+            // Another walker.
+            hint::spin_loop();
+            thread::yield_now();
+            continue;
+        }
+        // Ordering(allg-slot): Acquire, pairs with the Release in `insert`.
+        if slot.g.compare_exchange(seen, locked(), Acquire, Relaxed).is_ok() {
+            let header = NonNull::new(seen).expect("not null, looked above");
+            // SAFETY: while the slot is LOCKED its G cannot be taken off the list, so the list's
+            // reference keeps it alive.
+            let g = unsafe { GRef::new(header) };
+            // Ordering(allg-slot): Release, pairs with the remover's Acquire.
+            slot.g.store(seen, Release);
+            return Some(g);
+        }
+    }
+}

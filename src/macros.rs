@@ -1,1 +1,0 @@
-//! `select!`, `join!`, `try_join!`, `pin!`.
