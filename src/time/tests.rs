@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use super::*;
 use crate::g::coop;
 use crate::scheduler::context::{self, SchedRef};
+use crate::scheduler::testing::undriven;
 
 /// Runs `f` inside a runtime of which nothing runs but what `f` runs itself.
 fn inside<R>(f: impl FnOnce(&SchedRef) -> R) -> R {
@@ -17,11 +18,9 @@ fn inside<R>(f: impl FnOnce(&SchedRef) -> R) -> R {
 }
 
 fn inside_with<R>(time: bool, f: impl FnOnce(&SchedRef) -> R) -> R {
-    let sched = SchedRef::new(time);
-    context::enter(Some(&sched));
-    let result = f(&sched);
-    context::enter(None);
-    result
+    let sched = undriven(false, time).unwrap();
+    let _entered = context::enter(&sched);
+    f(&sched)
 }
 
 fn ms(ms: u64) -> Duration {
