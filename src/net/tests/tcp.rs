@@ -401,3 +401,42 @@ fn socket_options() {
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     });
 }
+
+/// In a process of its own: the limit holds for all threads.
+#[test]
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn i_accept_emfile() {
+    const CHILD: &str = "GMP_TEST_EMFILE";
+    if std::env::var_os(CHILD).is_none() {
+        let status = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "net::tests::tcp::i_accept_emfile", "--nocapture"])
+            .env(CHILD, "1")
+            .status()
+            .unwrap();
+        assert!(status.success(), "{status}");
+        return;
+    }
+    let rt = Rt::new();
+    let listener = rt.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let _clients = [(); 2].map(|()| std::net::TcpStream::connect(addr).unwrap());
+    let limit = libc::rlimit { rlim_cur: 64, rlim_max: 64 };
+    // SAFETY: reads a structure that is alive.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+    let mut fill = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        fill.push(file);
+    }
+    rt.block_on(async {
+        for _ in 0..3 {
+            let error = listener.accept().await.unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+        }
+        // No new edge comes for the connections that wait: the readiness must have stayed.
+        fill.truncate(fill.len() - 2);
+        let first = listener.accept().await.unwrap();
+        let second = listener.accept().await.unwrap();
+        assert_ne!(first.1, second.1);
+    });
+}
