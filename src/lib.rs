@@ -13,6 +13,10 @@ mod g;
 mod scheduler;
 
 pub mod io;
+#[cfg(feature = "rt")]
+pub mod runtime;
+#[cfg(feature = "rt")]
+pub mod task;
 #[cfg(feature = "net")]
 pub mod net;
 #[cfg(feature = "signal")]
@@ -21,6 +25,9 @@ pub mod signal;
 pub mod sync;
 #[cfg(feature = "time")]
 pub mod time;
+
+#[cfg(feature = "rt")]
+pub use task::spawn;
 
 #[cfg(all(feature = "macros", not(feature = "rt")))]
 pub use gmp_macros::{main_fail as main, test_fail as test};

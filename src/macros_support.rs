@@ -14,7 +14,7 @@
 //! So the better way is taken exactly when it compiles, and nothing is decided at run time. The runtime
 //! itself is behind [`MainRuntime`], because this module is also there in builds without one.
 //!
-//! **Whose turn is first** ([`select_start`], [`Rotator`]). `select!` starts at a random branch, for no
+//! **Whose turn is first** ([`random_ring`], [`Rotator`]). `select!` starts at a random branch, for no
 //! branch may starve another; `join!` polls all its branches each time, so turns in a circle will do.
 //!
 //! **Outputs that wait** ([`MaybeDone`]). `join!` keeps each future where it is and replaces it by its
@@ -23,6 +23,8 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::iter;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -114,36 +116,43 @@ pub fn poll_budget_available(cx: &mut Context<'_>) -> Poll<()> {
     }
 }
 
-/// The branch, below `branches`, that `select!` polls first. `branches` is not zero.
+/// All branches, from one on in a circle.
+fn ring(start: u32, branches: u32) -> Ring {
+    (start..branches).chain(0..start)
+}
+
+/// The order of one poll.
+pub type Ring = iter::Chain<Range<u32>, Range<u32>>;
+
+/// The order in which `select!` polls its `branches`, which are not zero.
 #[inline]
-pub fn select_start(branches: u32) -> u32 {
+pub fn random_ring(branches: u32) -> Ring {
     thread_local! {
         static RAND: Rand = Rand::from_entropy();
     }
     // While thread locals are torn down any start will do.
-    RAND.try_with(|rand| rand.below(branches)).unwrap_or(0)
+    ring(RAND.try_with(|rand| rand.below(branches)).unwrap_or(0), branches)
 }
 
-/// Counts 0, 1, .. in a circle: the branch that `join!` polls first.
+/// The order in which `join!` polls its branches: each poll begins one further.
 #[derive(Debug, Default)]
 pub struct Rotator {
     turn: u32,
 }
 
 impl Rotator {
-    /// Starts at zero.
+    /// The first poll begins with the first branch.
     #[inline]
     pub const fn new() -> Self {
         Rotator { turn: 0 }
     }
 
-    /// The turn of this poll. `branches` is the same at each call and not zero.
+    /// The order of this poll. `branches` is the same at each call and not zero.
     #[inline]
-    #[allow(clippy::should_implement_trait)]
-    pub fn next(&mut self, branches: u32) -> u32 {
+    pub fn ring(&mut self, branches: u32) -> Ring {
         let turn = self.turn;
         self.turn = if turn + 1 == branches { 0 } else { turn + 1 };
-        turn
+        ring(turn, branches)
     }
 }
 
@@ -234,8 +243,10 @@ mod tests {
     #[test]
     fn rotator_turns_in_a_circle() {
         let mut rotator = Rotator::new();
-        let turns: Vec<u32> = (0..7).map(|_| rotator.next(3)).collect();
-        assert_eq!(turns, [0, 1, 2, 0, 1, 2, 0]);
+        for order in [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 1, 2]] {
+            assert!(rotator.ring(3).eq(order));
+        }
+        assert!(Rotator::new().ring(1).eq([0]));
     }
 
     #[test]

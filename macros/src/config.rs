@@ -169,7 +169,7 @@ impl Arguments {
             start_paused: self.start_paused.map(|(on, _)| on),
             unhandled_panic: self.unhandled_panic,
             name: self.name.map(|(name, _)| name),
-            krate: self.krate.map_or_else(|| quote!(gmp), |(path, _)| quote!(#path)),
+            krate: self.krate.map_or_else(crate::place::of_gmp, |(path, _)| quote!(#path)),
         })
     }
 }

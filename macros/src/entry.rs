@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Error, Result, ReturnType, Type};
 
 use crate::config::{Config, Flavor, Macro, UnhandledPanic};
@@ -68,7 +69,8 @@ fn main(mut item: Item, config: &Config) -> TokenStream {
         return block_on(item, config, bind);
     }
     item.sig.asyncness = None;
-    let Item { attrs, vis, sig, inner_attrs, body } = &item;
+    let block = item.block(item.body.clone());
+    let Item { attrs, vis, sig, inner_attrs, .. } = &item;
     let output = &sig.output;
     let krate = &config.krate;
     let build = build(config);
@@ -78,12 +80,15 @@ fn main(mut item: Item, config: &Config) -> TokenStream {
         #vis #sig {
             #(#inner_attrs)*
             #[allow(clippy::unused_async)]
-            async fn #root() #output {
-                #body
-            }
+            async fn #root() #output #block
             #[allow(unused_imports)]
             use #krate::macros_support::{RunAsG as _, RunOnThread as _};
-            #[allow(unreachable_code, clippy::expect_used, clippy::needless_return)]
+            #[allow(
+                unreachable_code,
+                clippy::diverging_sub_expression,
+                clippy::expect_used,
+                clippy::needless_return
+            )]
             {
                 let runtime = #build;
                 let future = #krate::macros_support::MainFuture::new(#root());
@@ -118,7 +123,12 @@ fn block_on(mut item: Item, config: &Config, bind: TokenStream) -> TokenStream {
         #vis #sig {
             #(#inner_attrs)*
             #bind
-            #[allow(unreachable_code, clippy::expect_used, clippy::needless_return)]
+            #[allow(
+                unreachable_code,
+                clippy::diverging_sub_expression,
+                clippy::expect_used,
+                clippy::needless_return
+            )]
             {
                 return #build.block_on(body);
             }
@@ -166,7 +176,8 @@ fn without_runtime(mut item: Item, makro: Macro) -> TokenStream {
     let span = Span::mixed_site();
     if !makro.is_test && item.is_main_with_arguments() {
         // rustc accepts no arguments either: they move in with the body.
-        let Item { attrs, vis, sig, inner_attrs, body } = &item;
+        let block = item.block(item.body.clone());
+        let Item { attrs, vis, sig, inner_attrs, .. } = &item;
         let mut outer = sig.clone();
         outer.asyncness = None;
         outer.inputs.clear();
@@ -175,7 +186,7 @@ fn without_runtime(mut item: Item, makro: Macro) -> TokenStream {
             #vis #outer {
                 #(#inner_attrs)*
                 #[allow(dead_code)]
-                #sig { #body }
+                #sig #block
                 ::core::unreachable!()
             }
         };
@@ -192,7 +203,7 @@ fn without_runtime(mut item: Item, makro: Macro) -> TokenStream {
             fn output<F: ::core::future::Future>(_: F) -> F::Output {
                 ::core::unreachable!()
             }
-            #[allow(unreachable_code, clippy::needless_return)]
+            #[allow(unreachable_code, clippy::diverging_sub_expression, clippy::needless_return)]
             {
                 return output(#block);
             }
@@ -230,17 +241,19 @@ fn output_type(item: &Item) -> Output {
 fn typed_block(item: &Item) -> TokenStream {
     let body = &item.body;
     let span = Span::mixed_site();
-    match output_type(item) {
-        Output::Unnameable => quote_spanned!(span=> async { #body }),
-        Output::Named(output) => quote_spanned! {span=>
-            async {
+    let typed = match output_type(item) {
+        Output::Unnameable => TokenStream::new(),
+        Output::Named(output) => {
+            let here = span.located_at(item.sig.output.span());
+            quote_spanned! {here=>
                 #[allow(unreachable_code, clippy::all, clippy::pedantic)]
                 if false {
                     let output: #output = loop {};
                     return output;
                 }
-                #body
             }
-        },
-    }
+        }
+    };
+    let block = item.block(quote! { #typed #body });
+    quote_spanned!(span=> async #block)
 }

@@ -3,7 +3,7 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{quote, ToTokens};
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Ident, Signature, Visibility};
+use syn::{token, Attribute, Ident, Signature, Visibility};
 
 pub(crate) struct Item {
     /// `#[..]` above the function.
@@ -12,6 +12,8 @@ pub(crate) struct Item {
     pub(crate) sig: Signature,
     /// `#![..]` at the top of the body.
     pub(crate) inner_attrs: Vec<Attribute>,
+    /// For their span: it is where a missing value is reported.
+    pub(crate) braces: token::Brace,
     /// What is between the braces, without the inner attributes.
     pub(crate) body: TokenStream,
 }
@@ -22,22 +24,30 @@ impl Parse for Item {
         let vis = input.parse()?;
         let sig = input.parse()?;
         let content;
-        syn::braced!(content in input);
+        let braces = syn::braced!(content in input);
         let inner_attrs = content.call(Attribute::parse_inner)?;
         let body = content.parse()?;
-        Ok(Item { attrs, vis, sig, inner_attrs, body })
+        Ok(Item { attrs, vis, sig, inner_attrs, braces, body })
     }
 }
 
 /// The function as it was written.
 impl ToTokens for Item {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Item { attrs, vis, sig, inner_attrs, body } = self;
-        tokens.extend(quote! { #(#attrs)* #vis #sig { #(#inner_attrs)* #body } });
+        let Item { attrs, vis, sig, inner_attrs, body, .. } = self;
+        let block = self.block(quote! { #(#inner_attrs)* #body });
+        tokens.extend(quote! { #(#attrs)* #vis #sig #block });
     }
 }
 
 impl Item {
+    /// `content` between the braces of the body.
+    pub(crate) fn block(&self, content: TokenStream) -> TokenStream {
+        let mut tokens = TokenStream::new();
+        self.braces.surround(&mut tokens, |inner| inner.extend(content));
+        tokens
+    }
+
     /// A `main` that takes arguments: the one name for which rustc would not have them either.
     pub(crate) fn is_main_with_arguments(&self) -> bool {
         self.sig.ident == "main" && !self.sig.inputs.is_empty()

@@ -4,8 +4,8 @@
 //! first the future and then its output; the joined future is done when all of them are. `join!` answers
 //! the outputs; `try_join!` answers the first `Err` as soon as it sees one.
 //!
-//! As in `select!`, the expressions run in order, then each passes through `IntoFuture`, and they are
-//! pinned backwards so that they are dropped forwards.
+//! The expressions run in order, each followed by its `IntoFuture`. As in `select!`, they are pinned
+//! backwards so that they are dropped forwards.
 
 use proc_macro2::{Group, Span, TokenStream};
 use quote::{format_ident, quote_spanned};
@@ -63,12 +63,17 @@ impl Join {
         }
         let futures: Vec<Ident> =
             (0..count).map(|i| format_ident!("future{}", i, span = span)).collect();
+        let maybe_done = expressions.iter().map(|expression| {
+            // "Not a future" is said of the expression.
+            let here = span.located_at(crate::first_span(expression));
+            quote_spanned!(here=> #krate::macros_support::maybe_done(#expression))
+        });
         let backwards = futures.iter().rev();
         let total = count as u32;
-        let start = if biased {
-            quote_spanned!(span=> 0u32)
+        let ring = if biased {
+            quote_spanned!(span=> 0..#total)
         } else {
-            quote_spanned!(span=> rotator.next(#total))
+            quote_spanned!(span=> rotator.ring(#total))
         };
         let arms = futures.iter().enumerate().map(|(i, future)| {
             let index = i as u32;
@@ -97,16 +102,14 @@ impl Join {
             },
         };
         quote_spanned! {span=> {
-            let (#(#futures,)*) = (#(#expressions,)*);
-            let (#(#futures,)*) = (#(#krate::macros_support::maybe_done(#futures),)*);
+            let (#(#futures,)*) = (#(#maybe_done,)*);
             #(let mut #backwards = ::core::pin::pin!(#backwards);)*
             #[allow(unused_mut, unused_variables)]
             let mut rotator = #krate::macros_support::Rotator::new();
             ::core::future::poll_fn(move |cx| {
-                let start = #start;
                 let mut pending = false;
-                for step in 0..#total {
-                    match (start + step) % #total {
+                for branch in #ring {
+                    match branch {
                         #(#arms)*
                         _ => ::core::unreachable!(),
                     }

@@ -27,6 +27,7 @@ mod config;
 mod entry;
 mod item;
 mod join;
+mod place;
 mod select;
 
 use config::Macro;
@@ -34,11 +35,11 @@ use proc_macro::TokenStream;
 
 /// Makes an `async fn` an ordinary one that builds a runtime and runs the body on it.
 ///
-/// ```text
+/// ```
 /// #[gmp::main]
 /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
-///     let listener = gmp::net::TcpListener::bind("127.0.0.1:0").await?;
-///     println!("{}", listener.local_addr()?);
+///     let answer = gmp::spawn(async { 42 }).await?;
+///     println!("{answer}");
 ///     Ok(())
 /// }
 /// ```
@@ -54,7 +55,8 @@ use proc_macro::TokenStream;
 /// - `start_paused = true`: start with the clock paused (`current_thread` and `local`; gmp's feature
 ///   `test-util`).
 /// - `name = "text"`: a name for the runtime.
-/// - `crate = "path"` or `crate = path`: where gmp is found. Default: `gmp`.
+/// - `crate = "path"` or `crate = path`: where gmp is found. Default: `gmp`, or the name under which the
+///   manifest of the package has it (`tokio = { package = "gmp", .. }`).
 /// - `unhandled_panic = "ignore"` or `"shutdown_runtime"` (`current_thread` and `local`): passed on to
 ///   `Builder::unhandled_panic`, where the builder has it.
 ///
@@ -85,7 +87,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes an `async fn` a test that runs on a runtime of its own.
 ///
-/// ```text
+/// ```
 /// #[gmp::test]
 /// async fn the_answer() {
 ///     assert_eq!(gmp::spawn(async { 42 }).await.unwrap(), 42);
@@ -147,4 +149,16 @@ pub fn join_internal(input: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn try_join_internal(input: TokenStream) -> TokenStream {
     join::expand(input.into(), join::Kind::TryJoin).into()
+}
+
+/// Where an expression begins, also one that came through a `macro_rules!` variable.
+fn first_span(tokens: &proc_macro2::TokenStream) -> proc_macro2::Span {
+    use proc_macro2::{Delimiter, Span, TokenTree};
+    match tokens.clone().into_iter().next() {
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::None => {
+            first_span(&group.stream())
+        }
+        Some(token) => token.span(),
+        None => Span::call_site(),
+    }
 }

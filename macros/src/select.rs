@@ -19,8 +19,8 @@
 //!         let mut f0 = pin!(f0);
 //!         poll_fn(|cx| {
 //!             ready!(poll_budget_available(cx));          // 3. budget before any branch
-//!             let start = select_start(2);                // 4. a new first branch at each poll
-//!             for each branch, in a ring from start {     // 5. poll; on a match done
+//!             for branch in random_ring(2) {              // 4. a new first branch at each poll
+//!                 match branch { .. }                     // 5. poll it; on a match done
 //!             }
 //!         }).await
 //!     };                                                  // 6. all futures are dropped
@@ -106,8 +106,11 @@ impl Parse for Select {
 impl Parse for Branch {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let pattern = until(input, "a pattern and `=`", |input| {
-            input.peek(Token![=]) && !input.peek(Token![==]) && !input.peek(Token![=>])
+            input.peek(Token![=]) && !input.peek(Token![==])
         })?;
+        if input.peek(Token![=>]) {
+            return Err(input.error("expected `=` and a future before `=>`"));
+        }
         input.parse::<Token![=]>()?;
         let future = until(input, "a future and `=>`", |input| {
             input.peek(Token![=>]) || (input.peek(Token![,]) && input.peek2(Token![if]))
@@ -180,6 +183,11 @@ impl Select {
         let types: Vec<Ident> = (0..count).map(|i| name("T", i)).collect();
         let variants: Vec<Ident> = (0..count).map(|i| name("Branch", i)).collect();
         let futures: Vec<Ident> = (0..count).map(|i| name("future", i)).collect();
+        let into_futures = self.branches.iter().zip(&futures).map(|(branch, future)| {
+            // "Not a future" is said of the expression.
+            let here = span.located_at(crate::first_span(&branch.future));
+            quote_spanned!(here=> ::core::future::IntoFuture::into_future(#future))
+        });
         let backwards = futures.iter().rev();
         let patterns: Vec<_> = self.branches.iter().map(|branch| &branch.pattern).collect();
         let handlers = self.branches.iter().map(|branch| &branch.handler);
@@ -201,10 +209,10 @@ impl Select {
             })
         });
         let total = count as u32;
-        let start = if self.biased {
-            quote_spanned!(span=> 0u32)
+        let ring = if self.biased {
+            quote_spanned!(span=> 0..#total)
         } else {
-            quote_spanned!(span=> #krate::macros_support::select_start(#total))
+            quote_spanned!(span=> #krate::macros_support::random_ring(#total))
         };
         let arms = (0..count).map(|i| {
             let (future, variant, pattern) = (&futures[i], &variants[i], patterns[i]);
@@ -247,16 +255,15 @@ impl Select {
             #[allow(unused_mut)]
             let mut output = {
                 let (#(#futures,)*) = (#(#expressions,)*);
-                let (#(#futures,)*) = (#(::core::future::IntoFuture::into_future(#futures),)*);
+                let (#(#futures,)*) = (#(#into_futures,)*);
                 #(let mut #backwards = ::core::pin::pin!(#backwards);)*
                 ::core::future::poll_fn(|cx| {
                     if #krate::macros_support::poll_budget_available(cx).is_pending() {
                         return ::core::task::Poll::Pending;
                     }
-                    let start = #start;
                     let mut pending = false;
-                    for step in 0..#total {
-                        match (start + step) % #total {
+                    for branch in #ring {
+                        match branch {
                             #(#arms)*
                             _ => ::core::unreachable!(),
                         }

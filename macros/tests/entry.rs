@@ -236,6 +236,43 @@ fn a_send_body_is_spawned_and_any_other_is_not() {
 }
 
 #[test]
+fn a_body_that_is_send_for_some_lifetimes_only() {
+    use futures_util::StreamExt;
+
+    async fn copy(n: &u8) -> u8 {
+        *n
+    }
+
+    // `spawn` would not take this future: "implementation of `FnOnce` is not general enough".
+    #[gmp_macros::main(crate = crate::mock)]
+    async fn stream() -> Vec<u8> {
+        let numbers = [1, 2, 3];
+        futures_util::stream::iter(numbers.iter())
+            .map(|n| async move { copy(n).await })
+            .buffered(2)
+            .collect()
+            .await
+    }
+    assert_eq!(stream(), [1, 2, 3]);
+
+    struct Sometimes<'a>(&'a str, Rc<()>);
+    #[allow(unsafe_code)]
+    // SAFETY: none of these ever leaves its thread; the test is about lifetimes.
+    unsafe impl Send for Sometimes<'static> {}
+
+    #[gmp_macros::main(crate = crate::mock)]
+    async fn held() -> usize {
+        let text = String::from("text");
+        let held = Sometimes(&text, Rc::default());
+        yield_now().await;
+        held.0.len() + Rc::strong_count(&held.1)
+    }
+    take_log();
+    assert_eq!(held(), 5);
+    assert!(take_log().contains("block_on"));
+}
+
+#[test]
 fn return_types_of_all_kinds() {
     #[gmp_macros::main(crate = crate::mock)]
     async fn never() -> ! {
@@ -337,6 +374,7 @@ fn attributes_are_kept() {
     /// Text.
     #[gmp_macros::main(crate = crate::mock)]
     #[must_use]
+    #[allow(clippy::mixed_attributes_style)]
     #[allow(non_snake_case)]
     pub(crate) async fn Odd() -> u8 {
         #![allow(unused_variables)]

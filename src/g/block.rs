@@ -86,7 +86,10 @@ mod tests {
                 assert!(may_block());
             }
             assert!(!may_block());
-            assert!(std::thread::spawn(may_block).join().unwrap(), "other threads are not concerned");
+            assert!(
+                std::thread::spawn(may_block).join().unwrap(),
+                "other threads are not concerned"
+            );
         }
         assert!(may_block());
         let unwound = std::panic::catch_unwind(|| {

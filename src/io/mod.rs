@@ -51,4 +51,25 @@ pub use self::read_buf::ReadBuf;
 #[cfg(any(feature = "net", feature = "signal"))]
 pub use self::ready::Ready;
 
+#[cfg(feature = "io-util")]
+mod join;
+#[cfg(feature = "io-util")]
+mod seek;
+#[cfg(feature = "io-util")]
+mod split;
+#[cfg(feature = "io-util")]
+mod util;
+
+#[cfg(feature = "io-util")]
+pub use self::{
+    join::{join, Join},
+    split::{split, ReadHalf, WriteHalf},
+    util::{
+        copy, copy_bidirectional, copy_bidirectional_with_sizes, copy_buf, duplex, empty, repeat,
+        simplex, sink, AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader,
+        BufStream, BufWriter, Chain, DuplexStream, Empty, Lines, Repeat, SimplexStream, Sink,
+        Split, Take,
+    },
+};
+
 pub use std::io::{Error, ErrorKind, Result, SeekFrom};

@@ -20,8 +20,20 @@
 //! shrinks: [`ReadBuf::clear`] forgets what was read, not that the memory was written, so that a
 //! buffer used in a loop is zeroed at most once.
 
+#[cfg(feature = "io-util")]
+mod growing;
+
+#[cfg(feature = "io-util")]
+pub(crate) use self::growing::{Growing, Holder};
+
 use std::fmt;
 use std::mem::MaybeUninit;
+#[cfg(feature = "io-util")]
+use std::{
+    io,
+    pin::Pin,
+    task::{ready, Context, Poll},
+};
 
 /// A byte buffer that knows how much of it is filled and how much is initialised.
 ///
@@ -240,6 +252,85 @@ impl<'a> ReadBuf<'a> {
 }
 
 #[cfg(feature = "io-util")]
+impl ReadBuf<'_> {
+    /// Lets `fill` put at most `n` bytes behind the filled part, and counts them as filled here.
+    ///
+    /// # Panics
+    ///
+    /// If `fill` exchanged the buffer it was given.
+    #[inline]
+    pub(crate) fn fill_at_most<T>(
+        &mut self,
+        n: usize,
+        fill: impl FnOnce(&mut ReadBuf<'_>) -> T,
+    ) -> T {
+        let mut part = self.take(n);
+        let window = Window::of(&part);
+        let answer = fill(&mut part);
+        window.assert_same(&part);
+        let (filled, initialized) = (part.filled, part.initialized);
+        // SAFETY: `part` is still a view of our memory right behind the filled part (just asserted),
+        // so that by its invariants the first `initialized` of these bytes are initialised and lie
+        // within what remained.
+        unsafe { self.assume_init(initialized) };
+        self.filled += filled;
+        answer
+    }
+}
+
+/// Where a [`ReadBuf`] points to. A reader gets `&mut ReadBuf` and could put another one in its place;
+/// whoever then believes its lengths would believe them about the wrong memory.
+#[cfg(feature = "io-util")]
+#[derive(PartialEq)]
+struct Window {
+    start: *const MaybeUninit<u8>,
+    // Also compared: an empty window may start where a foreign, larger one does.
+    len: usize,
+}
+
+#[cfg(feature = "io-util")]
+impl Window {
+    #[inline]
+    fn of(buf: &ReadBuf<'_>) -> Window {
+        Window { start: buf.buf.as_ptr(), len: buf.buf.len() }
+    }
+
+    #[inline]
+    fn assert_same(self, buf: &ReadBuf<'_>) {
+        assert!(self == Window::of(buf), "the reader exchanged the `ReadBuf` it was to fill");
+    }
+}
+
+/// One `poll_read` into the free space of `buf`, which is advanced by what was read. Without free
+/// space the reader is not asked and the answer is 0.
+#[cfg(feature = "io-util")]
+pub(crate) fn poll_read_into<R, B>(
+    reader: Pin<&mut R>,
+    cx: &mut Context<'_>,
+    buf: &mut B,
+) -> Poll<io::Result<usize>>
+where
+    R: super::AsyncRead + ?Sized,
+    B: bytes::BufMut + ?Sized,
+{
+    if !buf.has_remaining_mut() {
+        return Poll::Ready(Ok(0));
+    }
+    let chunk = buf.chunk_mut();
+    // SAFETY: nothing uninitialised is written through it: it goes into a `ReadBuf` (its invariant 2).
+    let chunk = unsafe { chunk.as_uninit_slice_mut() };
+    let mut part = ReadBuf::uninit(chunk);
+    let window = Window::of(&part);
+    ready!(reader.poll_read(cx, &mut part))?;
+    window.assert_same(&part);
+    let n = part.filled;
+    // SAFETY: `part` is the chunk (just asserted), and its first `n` bytes are filled, hence
+    // initialised.
+    unsafe { buf.advance_mut(n) };
+    Poll::Ready(Ok(n))
+}
+
+#[cfg(feature = "io-util")]
 // SAFETY: `chunk_mut` is the memory behind the filled part and `advance_mut` moves by as much as the
 // caller has written there, so that `remaining_mut` is exact and the same memory is never shown for
 // two different positions.
@@ -275,3 +366,6 @@ impl fmt::Debug for ReadBuf<'_> {
             .finish()
     }
 }
+
+#[cfg(all(test, not(gmp_loom), feature = "io-util"))]
+mod tests;

@@ -18,13 +18,17 @@
 ///
 /// ```
 /// # futures_util::FutureExt::now_or_never(async {
-/// async fn parse(text: &str) -> Result<u8, std::num::ParseIntError> {
+/// use std::num::ParseIntError;
+///
+/// async fn parse(text: &str) -> Result<u8, ParseIntError> {
 ///     text.parse()
+/// }
+/// async fn never() -> Result<(), ParseIntError> {
+///     std::future::pending().await
 /// }
 ///
 /// assert_eq!(gmp::try_join!(parse("1"), parse("2")), Ok((1, 2)));
-/// assert!(gmp::try_join!(parse("1"), parse("two"), std::future::pending()).is_err());
-/// # let _: Result<((), u8, u8), _> = gmp::try_join!(async { Ok(()) }, parse("1"), parse("2"));
+/// assert!(gmp::try_join!(never(), parse("1"), parse("two")).is_err());
 /// # }).unwrap();
 /// ```
 #[macro_export]

@@ -4,6 +4,7 @@
 pub(crate) mod sync;
 
 pub(crate) mod appendvec;
+pub(crate) mod atomic_waker;
 pub(crate) mod list;
 pub(crate) mod note;
 pub(crate) mod padded;

@@ -68,6 +68,10 @@ mod real {
         pub(crate) const fn new(value: T) -> Self {
             Mutex(std::sync::Mutex::new(value))
         }
+
+        pub(crate) fn into_inner(self) -> T {
+            self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+        }
     }
 
     impl<T: ?Sized> Mutex<T> {
@@ -144,6 +148,13 @@ mod loomed {
     impl<T> Mutex<T> {
         pub(crate) fn new(value: T) -> Self {
             Mutex(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn into_inner(self) -> T {
+            match self.0.into_inner() {
+                Ok(value) => value,
+                Err(poisoned) => poisoned.into_inner(),
+            }
         }
 
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {

@@ -20,7 +20,9 @@ pub(crate) mod context {
     /// Panics: there is no scheduler in this build.
     #[track_caller]
     pub(crate) fn current_or_panic() -> SchedRef {
-        panic!("there is no reactor running, must be called from the context of a Tokio 1.x runtime")
+        panic!(
+            "there is no reactor running, must be called from the context of a Tokio 1.x runtime"
+        )
     }
 }
 
@@ -35,6 +37,8 @@ pub(crate) mod handoff {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        panic!("there is no reactor running, must be called from the context of a Tokio 1.x runtime")
+        panic!(
+            "there is no reactor running, must be called from the context of a Tokio 1.x runtime"
+        )
     }
 }

@@ -53,6 +53,53 @@ fn echo() {
 }
 
 #[test]
+fn many_connections_on_many_threads() {
+    const CLIENTS: usize = 32;
+    const MESSAGES: usize = 50;
+    Rt::multi_thread().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let server = crate::task::spawn(async move {
+            let mut served = Vec::new();
+            for _ in 0..CLIENTS {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                served.push(crate::task::spawn(async move {
+                    let mut buf = [0; 64];
+                    loop {
+                        match read(&mut stream, &mut buf).await.unwrap() {
+                            0 => return,
+                            n => write_all(&mut stream, &buf[..n]).await,
+                        }
+                    }
+                }));
+            }
+            for task in served {
+                task.await.unwrap();
+            }
+        });
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                crate::task::spawn(async move {
+                    let mut stream = TcpStream::connect(addr).await.unwrap();
+                    stream.set_nodelay(true).unwrap();
+                    for message in 0..MESSAGES {
+                        let sent = [client as u8, message as u8, 7];
+                        write_all(&mut stream, &sent).await;
+                        let mut got = [0; 3];
+                        read_exact(&mut stream, &mut got).await;
+                        assert_eq!(sent, got);
+                    }
+                })
+            })
+            .collect();
+        for client in clients {
+            client.await.unwrap();
+        }
+        server.await.unwrap();
+    });
+}
+
+#[test]
 fn more_than_the_kernel_holds() {
     let data: Vec<u8> = (0..8 << 20).map(|i: u32| (i % 251) as u8).collect();
     Rt::new().block_on(async {
@@ -298,7 +345,7 @@ fn std_and_back() {
         let listener = listener.into_std().unwrap();
         assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
     });
-    assert_eq!(rt.0.netpoll().sources(), 0, "every source was taken out again");
+    assert_eq!(rt.sources(), 0, "every source was taken out again");
 }
 
 #[test]
@@ -339,6 +386,7 @@ fn i_shutdown_pending() {
     assert!(Pin::new(&mut ours).poll_read(&mut cx, &mut buf).is_pending());
     let mut accept = pin!(listener.accept());
     assert!(accept.as_mut().poll(&mut cx).is_pending());
+    let handle = rt.handle().clone();
     rt.shutdown();
     assert_eq!(count.get(), 2);
     match Pin::new(&mut ours).poll_read(&mut cx, &mut buf) {
@@ -349,7 +397,7 @@ fn i_shutdown_pending() {
         Poll::Ready(Err(error)) => assert!(is_shutdown_error(&error)),
         other => panic!("{other:?}"),
     }
-    let error = rt.block_on(TcpListener::bind("127.0.0.1:0")).unwrap_err();
+    let error = handle.block_on(TcpListener::bind("127.0.0.1:0")).unwrap_err();
     assert!(is_shutdown_error(&error));
     drop((ours, theirs));
 }

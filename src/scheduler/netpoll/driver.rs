@@ -9,6 +9,7 @@ use super::slots::{Refused, Slots};
 use super::source::{self, ScheduledIo};
 #[cfg(all(target_os = "linux", not(miri)))]
 use super::timerfd::TimerFd;
+use crate::primitives::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use crate::primitives::sync::{Arc, Mutex};
 
 /// Events taken from the kernel in one go: what remains is taken at the next poll. tokio's number.
@@ -28,6 +29,8 @@ const TIMER: mio::Token = mio::Token(usize::MAX - 1);
 pub(super) struct Driver {
     registry: mio::Registry,
     slots: Mutex<Slots>,
+    /// The number of entries, for looks without the lock. Written under it.
+    count: AtomicUsize,
     breaker: Breaker,
     doorbell: mio::Waker,
 }
@@ -53,7 +56,8 @@ impl Driver {
             poll,
         };
         let slots = Mutex::new(Slots::new());
-        Ok((Driver { registry, slots, breaker: Breaker::new(), doorbell }, turn))
+        let count = AtomicUsize::new(0);
+        Ok((Driver { registry, slots, count, breaker: Breaker::new(), doorbell }, turn))
     }
 
     pub(super) fn wake(&self) {
@@ -70,13 +74,17 @@ impl Driver {
         interest: mio::Interest,
     ) -> io::Result<Arc<ScheduledIo>> {
         // The entry first: the event may come before `register` returns.
-        let io = self.slots.lock().insert().map_err(|refused| match refused {
-            Refused::Shutdown => super::shutdown_error(),
-            Refused::Full => io::Error::other("too many I/O sources are registered"),
-        })?;
+        let io = {
+            let mut slots = self.slots.lock();
+            let io = slots.insert().map_err(|refused| match refused {
+                Refused::Shutdown => super::shutdown_error(),
+                Refused::Full => io::Error::other("too many I/O sources are registered"),
+            })?;
+            self.note_count(&slots);
+            io
+        };
         if let Err(error) = self.registry.register(source, mio::Token(io.token()), interest) {
-            let removed = self.slots.lock().remove(io.token());
-            drop(removed);
+            self.remove(&io);
             return Err(error);
         }
         Ok(io)
@@ -90,8 +98,7 @@ impl Driver {
         // The kernel first: afterwards no new event can name the token. One that is in flight finds the
         // entry gone, or of another generation.
         let result = self.registry.deregister(source);
-        let removed = self.slots.lock().remove(io.token());
-        drop(removed);
+        self.remove(io);
         result
     }
 
@@ -101,6 +108,30 @@ impl Driver {
             io.shutdown(wakers);
         }
         self.wake();
+    }
+
+    /// Takes the entry out; what it holds is dropped without the lock.
+    fn remove(&self, io: &ScheduledIo) {
+        let removed = {
+            let mut slots = self.slots.lock();
+            let removed = slots.remove(io.token());
+            self.note_count(&slots);
+            removed
+        };
+        drop(removed);
+    }
+
+    fn note_count(&self, slots: &Slots) {
+        // Relaxed: a hint, see `has_sources`.
+        self.count.store(slots.len(), Relaxed);
+    }
+
+    /// Is there any source? Without the lock: a source that is registered at this very moment may be
+    /// missed, but not by a look that comes after its waiter went to sleep.
+    #[inline]
+    pub(super) fn has_sources(&self) -> bool {
+        // Relaxed: a hint.
+        self.count.load(Relaxed) != 0
     }
 
     pub(super) fn sources(&self) -> usize {

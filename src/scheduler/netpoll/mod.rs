@@ -196,6 +196,16 @@ impl Netpoll {
         }
     }
 
+    /// Is there any source? A hint that takes no lock.
+    #[inline]
+    pub(crate) fn has_sources(&self) -> bool {
+        match &self.kind {
+            Kind::Note(_) => false,
+            #[cfg(any(feature = "net", feature = "signal"))]
+            Kind::Io(driver) => driver.has_sources(),
+        }
+    }
+
     /// How many sources are registered.
     pub(crate) fn sources(&self) -> usize {
         match &self.kind {

@@ -1,0 +1,299 @@
+//! Options of a runtime.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Handle, Runtime};
+use crate::scheduler::config::{Config, Flavor, Hook};
+use crate::scheduler::limits::{
+    GLOBRUNQ_TICK, KEEP_ALIVE_SECS, MAX_BLOCKING, MAX_PROCS, NETPOLL_TICK,
+};
+use crate::scheduler::procs;
+use crate::scheduler::sched::Sched;
+
+/// Configures a [`Runtime`].
+///
+/// Setters change the builder in place; [`build`](Self::build) may be called more than once and makes a
+/// fresh runtime each time. I/O and timers are off until [`enable_all`](Self::enable_all) or their own
+/// setters turn them on.
+///
+/// # Examples
+///
+/// ```
+/// let runtime = gmp::runtime::Builder::new_multi_thread()
+///     .worker_threads(2)
+///     .thread_name("my-pool")
+///     .enable_all()
+///     .build()
+///     .unwrap();
+/// assert_eq!(runtime.block_on(async { 1 + 1 }), 2);
+/// ```
+pub struct Builder {
+    flavor: Flavor,
+    procs: Option<usize>,
+    name: Option<String>,
+    max_blocking: usize,
+    keep_alive: Duration,
+    thread_name: Arc<dyn Fn() -> String + Send + Sync + 'static>,
+    stack_size: Option<usize>,
+    globrunq_tick: Option<u32>,
+    netpoll_tick: u32,
+    enable_io: bool,
+    enable_time: bool,
+    on_thread_start: Option<Hook>,
+    on_thread_stop: Option<Hook>,
+    on_thread_park: Option<Hook>,
+    on_thread_unpark: Option<Hook>,
+}
+
+impl Builder {
+    fn new(flavor: Flavor) -> Builder {
+        Builder {
+            flavor,
+            procs: None,
+            name: None,
+            max_blocking: MAX_BLOCKING,
+            keep_alive: Duration::from_secs(KEEP_ALIVE_SECS),
+            thread_name: Arc::new(|| "gmp-m".to_owned()),
+            stack_size: None,
+            globrunq_tick: None,
+            netpoll_tick: NETPOLL_TICK,
+            enable_io: false,
+            enable_time: false,
+            on_thread_start: None,
+            on_thread_stop: None,
+            on_thread_park: None,
+            on_thread_unpark: None,
+        }
+    }
+
+    /// A runtime without threads of its own (blocking closures aside): tasks run on the thread that is
+    /// in [`Runtime::block_on`], and only while it is.
+    pub fn new_current_thread() -> Builder {
+        Builder::new(Flavor::CurrentThread)
+    }
+
+    /// A runtime that runs tasks on threads of its own, as many at a time as it has Ps.
+    #[cfg(feature = "rt-multi-thread")]
+    pub fn new_multi_thread() -> Builder {
+        Builder::new(Flavor::MultiThread)
+    }
+
+    /// Turns on I/O and timers, as far as their features are compiled in.
+    ///
+    /// ```
+    /// let runtime = gmp::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    /// runtime.block_on(gmp::time::sleep(std::time::Duration::from_millis(1)));
+    /// ```
+    pub fn enable_all(&mut self) -> &mut Self {
+        self.enable_io();
+        self.enable_time = true;
+        self
+    }
+
+    /// Turns on I/O: sockets, pipes, signals. Without it, making one of them panics. Does nothing in a
+    /// build without a feature that needs it.
+    pub fn enable_io(&mut self) -> &mut Self {
+        self.enable_io = true;
+        self
+    }
+
+    /// Turns on timers. Without it, making a `Sleep` panics.
+    #[cfg(feature = "time")]
+    pub fn enable_time(&mut self) -> &mut Self {
+        self.enable_time = true;
+        self
+    }
+
+    /// The number of Ps: how many tasks run at a time. At most 1024; more is cut to that.
+    ///
+    /// The default is `GMP_MAXPROCS` if that is set to a number from 1 to 1024; else the CPUs that the
+    /// process may use by its affinity, and no more than its cgroup quota pays for (rounded up, at least
+    /// 2), looked up the whole way to the root of the hierarchy, v1 or v2. current_thread ignores it.
+    ///
+    /// # Panics
+    ///
+    /// If it is 0.
+    #[track_caller]
+    pub fn worker_threads(&mut self, val: usize) -> &mut Self {
+        assert!(val > 0, "Worker threads cannot be set to 0");
+        self.procs = Some(val);
+        self
+    }
+
+    /// How many blocking closures run at a time, 512 by default; others wait for their turn. The threads
+    /// come out of the same pool that runs tasks, on top of those that tasks need.
+    ///
+    /// # Panics
+    ///
+    /// If it is 0.
+    #[track_caller]
+    pub fn max_blocking_threads(&mut self, val: usize) -> &mut Self {
+        assert!(val > 0, "Max blocking threads cannot be set to 0");
+        self.max_blocking = val;
+        self
+    }
+
+    /// What the runtime's threads are called, `gmp-m` by default. Replaces
+    /// [`thread_name_fn`](Self::thread_name_fn).
+    pub fn thread_name(&mut self, val: impl Into<String>) -> &mut Self {
+        let name = val.into();
+        self.thread_name = Arc::new(move || name.clone());
+        self
+    }
+
+    /// A function that names each thread when it is started. Replaces
+    /// [`thread_name`](Self::thread_name).
+    pub fn thread_name_fn<F>(&mut self, f: F) -> &mut Self
+    where
+        F: Fn() -> String + Send + Sync + 'static,
+    {
+        self.thread_name = Arc::new(f);
+        self
+    }
+
+    /// A name for the runtime itself, for [`Handle::name`].
+    ///
+    /// # Panics
+    ///
+    /// If it is empty.
+    #[track_caller]
+    pub fn name(&mut self, val: impl Into<String>) -> &mut Self {
+        let name = val.into();
+        assert!(!name.trim().is_empty(), "runtime name shouldn't be empty");
+        self.name = Some(name);
+        self
+    }
+
+    /// The stack of the runtime's threads, in bytes. By default std's (2 MiB, or `RUST_MIN_STACK`).
+    pub fn thread_stack_size(&mut self, val: usize) -> &mut Self {
+        self.stack_size = Some(val);
+        self
+    }
+
+    /// Called on each thread of the runtime before it does anything. Never on a thread that merely calls
+    /// [`Runtime::block_on`]. A panic in it is reported by the panic hook and otherwise ignored; the same
+    /// holds for the other hooks.
+    pub fn on_thread_start<F>(&mut self, f: F) -> &mut Self
+    where
+        F: Fn() + Send + Sync + 'static,
+    {
+        self.on_thread_start = Some(Arc::new(f));
+        self
+    }
+
+    /// Called on each thread of the runtime as the last thing before it ends.
+    pub fn on_thread_stop<F>(&mut self, f: F) -> &mut Self
+    where
+        F: Fn() + Send + Sync + 'static,
+    {
+        self.on_thread_stop = Some(Arc::new(f));
+        self
+    }
+
+    /// Called on a thread that runs tasks (on current_thread: the one in `block_on`) just before it goes
+    /// to sleep. A task that it spawns prevents the sleep.
+    pub fn on_thread_park<F>(&mut self, f: F) -> &mut Self
+    where
+        F: Fn() + Send + Sync + 'static,
+    {
+        self.on_thread_park = Some(Arc::new(f));
+        self
+    }
+
+    /// Called on such a thread just after it woke up.
+    pub fn on_thread_unpark<F>(&mut self, f: F) -> &mut Self
+    where
+        F: Fn() + Send + Sync + 'static,
+    {
+        self.on_thread_unpark = Some(Arc::new(f));
+        self
+    }
+
+    /// How long a thread beyond the number of Ps stays without work before it ends, 10 s by default.
+    pub fn thread_keep_alive(&mut self, duration: Duration) -> &mut Self {
+        self.keep_alive = duration;
+        self
+    }
+
+    /// How many time slices pass between two looks at the global queue while there is local work: 61 by
+    /// default, Go's number, and 31 on current_thread.
+    ///
+    /// # Panics
+    ///
+    /// If it is 0.
+    #[track_caller]
+    pub fn global_queue_interval(&mut self, val: u32) -> &mut Self {
+        assert!(val > 0, "global_queue_interval must be greater than 0");
+        self.globrunq_tick = Some(val);
+        self
+    }
+
+    /// How many time slices pass between two looks at the poller while there is local work, 61 by
+    /// default.
+    ///
+    /// # Panics
+    ///
+    /// If it is 0.
+    #[track_caller]
+    pub fn event_interval(&mut self, val: u32) -> &mut Self {
+        assert!(val > 0, "event_interval must be greater than 0");
+        self.netpoll_tick = val;
+        self
+    }
+
+    /// Makes the runtime. Threads are started when there is work for them.
+    ///
+    /// # Errors
+    ///
+    /// What the system says when the poller cannot be made: no file descriptors left, mostly.
+    pub fn build(&mut self) -> io::Result<Runtime> {
+        let procs = match self.flavor {
+            Flavor::CurrentThread => 1,
+            Flavor::MultiThread => self
+                .procs
+                .or_else(procs::env_procs)
+                .unwrap_or_else(procs::default_procs)
+                .clamp(1, MAX_PROCS),
+        };
+        // tokio's: a current_thread runtime has nobody else to look at its global queue.
+        let globrunq_tick = self.globrunq_tick.unwrap_or(match self.flavor {
+            Flavor::CurrentThread => 31,
+            Flavor::MultiThread => GLOBRUNQ_TICK,
+        });
+        let config = Config {
+            flavor: self.flavor,
+            name: self.name.clone(),
+            max_blocking: self.max_blocking,
+            keep_alive: self.keep_alive,
+            thread_name: self.thread_name.clone(),
+            stack_size: self.stack_size,
+            globrunq_tick,
+            netpoll_tick: self.netpoll_tick,
+            enable_io: self.enable_io,
+            enable_time: self.enable_time,
+            on_thread_start: self.on_thread_start.clone(),
+            on_thread_stop: self.on_thread_stop.clone(),
+            on_thread_park: self.on_thread_park.clone(),
+            on_thread_unpark: self.on_thread_unpark.clone(),
+        };
+        Ok(Runtime::from_handle(Handle::new(Sched::new(procs, config)?)))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("flavor", &self.flavor)
+            .field("name", &self.name)
+            .field("worker_threads", &self.procs)
+            .field("max_blocking_threads", &self.max_blocking)
+            .field("thread_stack_size", &self.stack_size)
+            .field("thread_keep_alive", &self.keep_alive)
+            .field("io", &self.enable_io)
+            .field("time", &self.enable_time)
+            .finish_non_exhaustive()
+    }
+}

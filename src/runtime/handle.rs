@@ -1,0 +1,166 @@
+//! References to a runtime.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::num::NonZeroU64;
+use std::panic::Location;
+
+use super::{RuntimeMetrics, TryCurrentError};
+use crate::g::join::JoinHandle;
+use crate::scheduler::config::Flavor;
+use crate::scheduler::context::{self, Entered};
+use crate::scheduler::ready::newproc;
+use crate::scheduler::sched::SchedRef;
+use crate::scheduler::{blocking, driver, root};
+
+/// Refers to a runtime: spawns on it, enters it, counts it. Cheap to clone.
+///
+/// A handle keeps neither tasks nor threads alive. It may outlive its runtime: spawning then gives a
+/// [`JoinHandle`] that says "cancelled".
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) sched: SchedRef,
+}
+
+/// Keeps a runtime current on this thread; from [`Handle::enter`].
+///
+/// # Panics
+///
+/// Guards must be dropped in the reverse order of their making; dropping one out of order panics.
+#[derive(Debug)]
+#[must_use = "the runtime stops being the current one when the guard is dropped"]
+pub struct EnterGuard<'a> {
+    _entered: Entered,
+    _handle: PhantomData<&'a Handle>,
+}
+
+impl Handle {
+    pub(crate) fn new(sched: SchedRef) -> Handle {
+        Handle { sched }
+    }
+
+    /// Makes the runtime the current one on this thread: `spawn`, timers and sockets find it. The thread
+    /// does not begin to run tasks, and may still block.
+    ///
+    /// ```
+    /// let runtime = gmp::runtime::Runtime::new().unwrap();
+    /// let _guard = runtime.enter();
+    /// gmp::spawn(async { println!("from a plain function") });
+    /// ```
+    pub fn enter(&self) -> EnterGuard<'_> {
+        EnterGuard { _entered: context::enter(&self.sched), _handle: PhantomData }
+    }
+
+    /// The runtime that this thread is in: inside of a task, of `block_on`, of a blocking closure, or
+    /// under an [`EnterGuard`].
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime; [`try_current`](Self::try_current) does not.
+    #[track_caller]
+    pub fn current() -> Self {
+        Handle { sched: context::current_or_panic() }
+    }
+
+    /// The runtime that this thread is in, if any. Never panics.
+    ///
+    /// # Errors
+    ///
+    /// Outside of a runtime.
+    pub fn try_current() -> Result<Self, TryCurrentError> {
+        context::current().map(Handle::new)
+    }
+
+    /// Spawns a task from any thread.
+    ///
+    /// It is never polled here. After the runtime's end the future is dropped and the handle says
+    /// "cancelled".
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        newproc(&self.sched, future, Location::caller())
+    }
+
+    /// Runs a closure that may block on a thread that no task needs; see
+    /// [`task::spawn_blocking`](crate::task::spawn_blocking).
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, func: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        blocking::spawn_blocking(&self.sched, func, Location::caller())
+    }
+
+    /// Runs a future to its end on this thread, inside of the runtime. On a current_thread runtime it
+    /// runs nothing else: tasks, timers and I/O go on only while some thread is in
+    /// [`Runtime::block_on`](super::Runtime::block_on).
+    ///
+    /// # Panics
+    ///
+    /// Inside of a task or of another `block_on`; and with the future's own panic.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        match self.sched.config.flavor {
+            Flavor::CurrentThread => driver::block_on_undriven(&self.sched, future),
+            Flavor::MultiThread => root::block_on(&self.sched, future),
+        }
+    }
+
+    /// Which kind of runtime it is.
+    pub fn runtime_flavor(&self) -> RuntimeFlavor {
+        match self.sched.config.flavor {
+            Flavor::CurrentThread => RuntimeFlavor::CurrentThread,
+            Flavor::MultiThread => RuntimeFlavor::MultiThread,
+        }
+    }
+
+    /// The runtime's id.
+    pub fn id(&self) -> Id {
+        Id(NonZeroU64::new(self.sched.id).expect("ids start at one"))
+    }
+
+    /// What [`Builder::name`](super::Builder::name) was given.
+    pub fn name(&self) -> Option<&str> {
+        self.sched.config.name.as_deref()
+    }
+
+    /// What the scheduler has counted.
+    pub fn metrics(&self) -> RuntimeMetrics {
+        RuntimeMetrics::new(self.clone())
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("id", &self.id())
+            .field("flavor", &self.runtime_flavor())
+            .field("name", &self.name())
+            .finish()
+    }
+}
+
+/// Names a runtime. Unique in the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Id(NonZeroU64);
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The kinds of runtime.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RuntimeFlavor {
+    /// Tasks run on the thread that is in `block_on`.
+    CurrentThread,
+    /// Tasks run on threads of the runtime.
+    MultiThread,
+}

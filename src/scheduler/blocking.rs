@@ -1,0 +1,220 @@
+//! Blocking closures: they run on Ms without a permit, so they take nothing from the Gs.
+//!
+//! A closure is a G whose future runs it at its only poll: it has a join handle, can be aborted before it
+//! starts, and catches panics like any other. It stands in a queue of its own, not in the all-G list.
+//!
+//! Protocol. `nblocking` Ms run closures or are on the way to; at most `max_blocking`.
+//!
+//! 1. **Submit**: push, then under `sched.lock`: unless an M is on its way already (`blocking_starting`)
+//!    or the cap is reached, take an idle M, or make one.
+//! 2. **Run**: an M takes a closure; the first time, it clears `blocking_starting` and, if the queue is
+//!    not empty, starts the next M: as with `wakep`, one wake-up at a time, and who finds work passes the
+//!    duty on. So a burst of short closures does not make a thread each, and of long ones it does.
+//! 3. **Stop**: with nothing to take, the M locks and looks again before it leaves the count. A submitter
+//!    pushed before it locked: one of the two sees the other.
+
+#![allow(unsafe_code)]
+
+use std::alloc::Layout;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll};
+
+use crossbeam_queue::SegQueue;
+
+use super::sched::{alloc_g, dealloc_g, Locked, Sched, SchedRef};
+use crate::g::cell::{Header, Place};
+use crate::g::join::JoinHandle;
+use crate::g::raw::{new_g, G};
+use crate::g::{block, coop, id, Schedule};
+
+/// Closures that wait for an M.
+pub(super) struct Blocking {
+    queue: SegQueue<G>,
+}
+
+impl Blocking {
+    pub(super) fn new() -> Blocking {
+        Blocking { queue: SegQueue::new() }
+    }
+}
+
+/// A closure as a future that is ready at its first poll.
+struct Closure<F>(Option<F>);
+
+// The closure is moved out before it runs: nothing points into it.
+impl<F> Unpin for Closure<F> {}
+
+impl<F: FnOnce() -> R, R> Future for Closure<F> {
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R> {
+        let f = self.0.take().expect("a closure runs once");
+        Poll::Ready(f())
+    }
+}
+
+/// How closures are "scheduled": never woken, on no list.
+struct Off;
+
+impl Schedule for Off {
+    unsafe fn ready(_: *const Self, g: G) {
+        // A closure is never Waiting, so no wake and no abort makes it Runnable again.
+        debug_assert!(false, "a blocking closure was woken");
+        drop(g);
+    }
+
+    fn identity(&self) -> *const () {
+        std::ptr::null()
+    }
+
+    fn retire(&self, _: NonNull<Header>, _: Place) -> bool {
+        false
+    }
+
+    fn alloc(layout: Layout) -> NonNull<u8> {
+        alloc_g(layout)
+    }
+
+    fn dealloc(memory: NonNull<u8>, layout: Layout) {
+        dealloc_g(memory, layout);
+    }
+}
+
+/// Queues a closure. After the scheduler was closed it is dropped and the handle says "cancelled".
+///
+/// Panics if there is no thread for it and none can be made.
+#[track_caller]
+pub(crate) fn spawn_blocking<F, R>(
+    sched: &SchedRef,
+    f: F,
+    spawned_at: &'static Location<'static>,
+) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let (g, header) = new_g(Closure(Some(f)), Off, id::next_single(), spawned_at, false);
+    // SAFETY: the G was made with a handle's reference and interest, and has this output.
+    let handle = unsafe { JoinHandle::new(header) };
+    if let Err(error) = sched.submit_blocking(g) {
+        panic!("OS can't spawn worker thread: {error}");
+    }
+    handle
+}
+
+impl Sched {
+    fn submit_blocking(&self, g: G) -> std::io::Result<()> {
+        self.blocking.queue.push(g);
+        let m = {
+            let mut locked = self.lock.lock();
+            if self.is_closed() {
+                drop(locked);
+                self.cancel_blocking();
+                return Ok(());
+            }
+            match self.begin_blocking(&mut locked) {
+                Some(m) => m,
+                None => return Ok(()),
+            }
+        };
+        self.start_blocking(m)
+    }
+
+    /// Reserves a place among those who run closures, if one is needed and free: with an idle M, or with
+    /// none, to be made.
+    fn begin_blocking(
+        &self,
+        locked: &mut Locked,
+    ) -> Option<Option<crate::primitives::sync::Arc<super::m::M>>> {
+        if locked.blocking_starting || locked.nblocking >= self.config.max_blocking {
+            return None;
+        }
+        locked.blocking_starting = true;
+        locked.nblocking += 1;
+        Some(locked.midle.pop())
+    }
+
+    fn start_blocking(
+        &self,
+        m: Option<crate::primitives::sync::Arc<super::m::M>>,
+    ) -> std::io::Result<()> {
+        if let Some(m) = m {
+            m.note.wakeup();
+            return Ok(());
+        }
+        self.newm(None).or_else(|error| {
+            let alone = {
+                let mut locked = self.lock.lock();
+                locked.blocking_starting = false;
+                locked.nblocking -= 1;
+                locked.nblocking == 0
+            };
+            if alone {
+                // Nobody runs closures: take back what nobody would run.
+                self.cancel_blocking();
+                return Err(error);
+            }
+            // Those that run now take it from the queue afterwards.
+            Ok(())
+        })
+    }
+
+    /// Must an M that is about to sleep look at the closures first? Under the lock.
+    pub(super) fn blocking_waits(&self, locked: &Locked) -> bool {
+        locked.blocking_starting && !self.blocking.queue.is_empty()
+    }
+
+    /// Runs closures on this M, which has no P, for as long as there are any. Called by every M that woke
+    /// up without a P, whatever for.
+    pub(super) fn run_blocking(&self) {
+        {
+            // Were we started for this? Whoever comes first takes the place.
+            let mut locked = self.lock.lock();
+            if !locked.blocking_starting {
+                return;
+            }
+            locked.blocking_starting = false;
+        }
+        let mut first = true;
+        loop {
+            let Some(g) = self.blocking.queue.pop() else {
+                let mut locked = self.lock.lock();
+                if self.blocking.queue.is_empty() || self.is_closed() {
+                    locked.nblocking -= 1;
+                    return;
+                }
+                continue;
+            };
+            if self.is_closed() {
+                g.cancel();
+                continue;
+            }
+            if std::mem::take(&mut first) && !self.blocking.queue.is_empty() {
+                let next = {
+                    let mut locked = self.lock.lock();
+                    self.begin_blocking(&mut locked)
+                };
+                if let Some(m) = next {
+                    // Without a thread for it, we run them one after the other.
+                    if let Err(error) = self.start_blocking(m) {
+                        self.warn_no_thread(&error);
+                    }
+                }
+            }
+            let _may = block::allow();
+            let _unlimited = coop::enter_unconstrained();
+            // Done: the closure has run or was aborted. It never waits.
+            let _ran = g.run();
+        }
+    }
+
+    /// Drops closures that have not started; their handles say "cancelled".
+    pub(super) fn cancel_blocking(&self) {
+        while let Some(g) = self.blocking.queue.pop() {
+            g.cancel();
+        }
+    }
+}

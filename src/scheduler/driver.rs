@@ -1,0 +1,237 @@
+//! The current_thread flavour: one P, and as its only M the thread that is in `block_on`.
+//!
+//! It is the same scheduler: the same queues, states and timers. There is nobody to wake and nothing to
+//! steal; a G that is readied by another thread goes to the global queue and breaks the driver's sleep in
+//! the poller. Between two `block_on`s the P keeps its Gs, and nobody runs them.
+//!
+//! Several threads may be in `block_on` at once: one has the P and drives, the others poll their own
+//! futures only; when the driver leaves it wakes one of them, which takes over.
+
+use std::future::Future;
+use std::pin::{pin, Pin};
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use super::context;
+use super::m::M;
+use super::proc::Local;
+use super::root::{self, Root};
+use super::sched::{Sched, SchedRef};
+use crate::g::block;
+use crate::g::raw::G;
+use crate::primitives::note::Note;
+
+/// `Runtime::block_on` of a current_thread runtime.
+#[track_caller]
+pub(crate) fn block_on<F: Future>(sched: &SchedRef, future: F) -> F::Output {
+    root::assert_may_block_on();
+    let _entered = context::enter(sched);
+    let _driving = block::forbid();
+    let root = Arc::new(Root { note: Note::new(), poller: Some(sched.clone()) });
+    let waker = Waker::from(root.clone());
+    let mut future = pin!(future);
+    // The first poll needs no wake-up.
+    root.note.wakeup();
+    loop {
+        if let Some(driver) = Driver::acquire(sched, &root) {
+            if let Some(output) = driver.drive(future.as_mut(), &root, &waker) {
+                return output;
+            }
+            continue;
+        }
+        root.note.sleep();
+        if let Poll::Ready(output) = root::poll_once(future.as_mut(), &waker) {
+            Driver::pass_on(sched, &root);
+            return output;
+        }
+    }
+}
+
+/// `Handle::block_on` of a current_thread runtime: polls the future, drives nothing.
+#[track_caller]
+pub(crate) fn block_on_undriven<F: Future>(sched: &SchedRef, future: F) -> F::Output {
+    root::assert_may_block_on();
+    let _entered = context::enter(sched);
+    let _driving = block::forbid();
+    let root = Arc::new(Root { note: Note::new(), poller: None });
+    let waker = Waker::from(root.clone());
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = root::poll_once(future.as_mut(), &waker) {
+            return output;
+        }
+        root.note.sleep();
+    }
+}
+
+/// Evidence that this thread has the P. Gives it back when dropped, also by a panic of the root future.
+struct Driver<'a> {
+    sched: &'a SchedRef,
+    outer: *const super::p::P,
+    was_m: bool,
+}
+
+impl<'a> Driver<'a> {
+    /// The P, or a place among those who wait for it.
+    fn acquire(sched: &'a SchedRef, root: &Arc<Root>) -> Option<Driver<'a>> {
+        let p = {
+            let mut locked = sched.lock.lock();
+            match sched.pidleget(&mut locked) {
+                Some(p) => p,
+                None => {
+                    if !locked.drivers.iter().any(|d| Arc::ptr_eq(d, root)) {
+                        locked.drivers.push(root.clone());
+                    }
+                    return None;
+                }
+            }
+        };
+        let outer = context::swap_shell(p.get(sched));
+        Some(Driver { sched, outer, was_m: context::set_is_m(true) })
+    }
+
+    /// A thread that waited for the P leaves: if it was chosen as the next driver, another one is.
+    fn pass_on(sched: &Sched, root: &Arc<Root>) {
+        let next = {
+            let mut locked = sched.lock.lock();
+            let waiting = locked.drivers.len();
+            locked.drivers.retain(|d| !Arc::ptr_eq(d, root));
+            if locked.drivers.len() < waiting || locked.pidle.is_empty() {
+                None
+            } else {
+                locked.drivers.pop()
+            }
+        };
+        if let Some(next) = next {
+            next.note.wakeup();
+        }
+    }
+
+    /// Runs Gs and the root future until that is ready.
+    fn drive<F: Future>(
+        &self,
+        mut future: Pin<&mut F>,
+        root: &Root,
+        waker: &Waker,
+    ) -> Option<F::Output> {
+        let sched = self.sched;
+        let m = M::new(0);
+        let mut local = Local::new(&m);
+        loop {
+            if root.note.take() {
+                let shell = context::shell_of(sched)?;
+                shell.set_in_poll(true);
+                let polled = {
+                    let _tick = EvenTick(sched);
+                    root::poll_once(future.as_mut(), waker)
+                };
+                if let Poll::Ready(output) = polled {
+                    return Some(output);
+                }
+            }
+            let mut idle = false;
+            for _ in 0..sched.config.netpoll_tick {
+                let shell = context::shell_of(sched)?;
+                match sched.next_here(shell) {
+                    Some((g, inherit)) => sched.execute(shell, g, inherit),
+                    None => {
+                        idle = true;
+                        break;
+                    }
+                }
+                if root.note.is_notified() {
+                    break;
+                }
+            }
+            sched.wait_here(&mut local, idle, root);
+        }
+    }
+}
+
+/// Ends the "in a poll" mark, also when the root future panics.
+struct EvenTick<'a>(&'a Sched);
+
+impl Drop for EvenTick<'_> {
+    fn drop(&mut self) {
+        if let Some(shell) = context::shell_of(self.0) {
+            shell.set_in_poll(false);
+        }
+    }
+}
+
+impl Drop for Driver<'_> {
+    fn drop(&mut self) {
+        let sched: &Sched = self.sched;
+        let Some(shell) = context::shell_of(sched) else {
+            unreachable!("a driver's P is given up by its own guard")
+        };
+        sched.return_refs(shell.drain_sched_refs());
+        let p = shell.p();
+        context::swap_shell(self.outer);
+        context::set_is_m(self.was_m);
+        let next = {
+            let mut locked = sched.lock.lock();
+            sched.pidleput(&mut locked, p);
+            locked.drivers.pop()
+        };
+        if let Some(next) = next {
+            next.note.wakeup();
+        }
+    }
+}
+
+impl Sched {
+    /// The next G of the only P.
+    fn next_here(&self, shell: super::p::Shell<'_>) -> Option<(G, bool)> {
+        if shell.schedtick() % self.config.globrunq_tick == 0 {
+            if let Some(g) = self.globrunq.get() {
+                return Some((g, false));
+            }
+        }
+        self.runqget(shell).or_else(|| self.globrunq.get().map(|g| (g, false)))
+    }
+
+    /// Timers and the poller: a look, or, with nothing to run, a sleep until there is something.
+    fn wait_here(&self, local: &mut Local<'_>, idle: bool, root: &Root) {
+        let Some(shell) = context::shell_of(self) else { return };
+        if idle {
+            self.hook(&self.config.on_thread_park);
+        }
+        let deadline = self.earliest_timer();
+        // A wake-up or an inject that comes after these looks breaks the sleep: `Netpoll::wake` is kept
+        // for the next blocking poll.
+        let may_sleep =
+            idle && !root.note.is_notified() && self.globrunq.is_empty() && shell.runq.is_empty();
+        let timeout = if !may_sleep {
+            Some(Duration::ZERO)
+        } else if deadline == u64::MAX {
+            None
+        } else {
+            Some(Duration::from_nanos(deadline.saturating_sub(self.now())))
+        };
+        if may_sleep || self.netpoll.has_sources() {
+            if let Some(mut poller) = self.netpoll.try_poller() {
+                if may_sleep {
+                    shell.stats.parks.add(1);
+                    self.publish_poll_until(deadline.max(1));
+                }
+                self.netpoll_once(&mut poller, timeout, &mut local.ready);
+                if may_sleep {
+                    self.publish_poll_until(0);
+                    shell.stats.unparks.add(1);
+                }
+            }
+            self.inject_wakers(Some(shell), &mut local.ready, &mut local.foreign);
+        }
+        if idle {
+            self.hook(&self.config.on_thread_unpark);
+        }
+        if self.earliest_timer() != u64::MAX {
+            let now = self.now();
+            for p in self.shells() {
+                self.run_timers(local, shell, p, now);
+            }
+        }
+    }
+}

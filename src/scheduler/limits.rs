@@ -1,0 +1,51 @@
+//! Every constant of the scheduler, with its unit and its reason. "Go" means the value of Go 1.27's
+//! scheduler, which has had ten years of production to settle.
+
+/// Slots of a local run queue. Go's. Two in the loom models, so that overflow and wrap-around are near.
+#[cfg(not(all(test, gmp_loom)))]
+pub(crate) const RUNQ_CAP: usize = 256;
+#[cfg(all(test, gmp_loom))]
+pub(crate) const RUNQ_CAP: usize = 2;
+
+/// Gs moved from a full local queue to the global one: half, so that a burst pays for the global queue
+/// once per 128 Gs and the owner keeps work. Go's.
+pub(crate) const RUNQ_SPILL: usize = RUNQ_CAP / 2;
+
+const _: () = assert!(RUNQ_CAP.is_power_of_two() && RUNQ_CAP <= (u32::MAX / 2) as usize);
+
+/// Slices between looks at the global queue while there is local work. Prime, so that no program's
+/// period resonates with it, and rare enough not to show. Go's and tokio's.
+pub(crate) const GLOBRUNQ_TICK: u32 = 61;
+
+/// Most Gs that one look takes from the global queue: half a ring, so that they fit. Go's.
+pub(crate) const GLOBRUNQ_BATCH: usize = RUNQ_CAP / 2;
+
+/// Slices between looks at the poller while there is local work: an epoll_wait that finds nothing costs
+/// a few hundred nanoseconds, a few per slice at this rate. A guess.
+pub(crate) const NETPOLL_TICK: u32 = 61;
+
+/// Slices between looks at the clock while this P has timers and local work. A clock read costs about as
+/// much as a short poll; at this rate it does not show, and timers wait at most 16 short polls. A guess.
+pub(crate) const TIMER_TICK: u32 = 16;
+
+/// Gs run in a row out of runnext before the queue behind gets its turn. It bounds a chain of hand-overs
+/// by count, where the time slice bounds it by time (Go's hole, golang/go#52934). Large enough that a
+/// ping-pong hardly sees it. A guess.
+pub(crate) const RUNNEXT_STREAK: u32 = 61;
+
+/// Rounds over all victims before a search gives up; runnext and timers only in the last. Go's.
+pub(crate) const STEAL_ROUNDS: u32 = 4;
+
+/// References to the scheduler that a P takes or gives back at a time, so that making and freeing a G
+/// counts without touching a shared word.
+pub(crate) const SCHED_REF_BATCH: usize = 1024;
+
+/// Most Ps: far beyond any machine that exists, small enough that a typing error does not eat the
+/// memory. Above it `Builder::build` clamps and `GMP_MAXPROCS` warns.
+pub(crate) const MAX_PROCS: usize = 1024;
+
+/// Threads for blocking closures at a time, unless the builder says otherwise. tokio's.
+pub(crate) const MAX_BLOCKING: usize = 512;
+
+/// Seconds that an M beyond the number of Ps stays parked before its thread ends. tokio's.
+pub(crate) const KEEP_ALIVE_SECS: u64 = 10;

@@ -1,0 +1,449 @@
+//! Story 2, work is done: `schedule` finds a G, polls it once, and again, until there is nothing left;
+//! then the M gives its P up, looks once more, and sleeps.
+//!
+//! The order of `find_runnable` is Go's: due timers; every 61st slice the global queue; runnext and the
+//! local queue; the global queue; a look at the poller; stealing; then without a P: a second look at
+//! everything, the poller, sleep. Beyond Go, the poller and the clock are looked at under full load too.
+//!
+//! Searcher's side of the protocol in `scheduler/mod.rs` ("parking"): give the permit up (visible in
+//! `npidle`), leave `nmspinning`, full fence, look at every source again.
+
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use super::context;
+use super::m::M;
+use super::netpoll::Poller;
+use super::p::{Role, Shell, P};
+use super::sched::Sched;
+use super::steal::StealOrder;
+use crate::g::coop;
+use crate::g::raw::G;
+use crate::g::run::Ran;
+use crate::primitives::rand::Rand;
+use crate::primitives::sync::atomic::{
+    fence,
+    Ordering::{Acquire, Relaxed, SeqCst},
+};
+use crate::primitives::sync::{broken, thread};
+
+use super::limits::{RUNNEXT_STREAK, TIMER_TICK};
+
+/// What an M keeps to itself.
+pub(super) struct Local<'a> {
+    pub(super) m: &'a M,
+    /// Counted in `nmspinning`: a promise to look at everything before it goes.
+    pub(super) spinning: bool,
+    pub(super) rand: Rand,
+    pub(super) order: StealOrder,
+    /// What the poller and the timers brought; empty between uses, so it allocates only while it grows.
+    pub(super) ready: Vec<Waker>,
+    pub(super) foreign: Vec<Waker>,
+    /// When this M got its P.
+    busy_since: Instant,
+}
+
+impl<'a> Local<'a> {
+    pub(super) fn new(m: &'a M) -> Local<'a> {
+        Local {
+            m,
+            spinning: false,
+            rand: Rand::from_entropy(),
+            order: StealOrder::new(),
+            ready: Vec::new(),
+            foreign: Vec::new(),
+            busy_since: Instant::now(),
+        }
+    }
+}
+
+/// What a search came to.
+enum Found {
+    /// A G, and whether it goes on with the slice of who readied it.
+    G(G, bool),
+    /// Nothing, or the scheduler is closed: the P is given up.
+    NoP,
+}
+
+impl Sched {
+    /// Go's `schedule`: runs Gs until this M has no P any more.
+    pub(super) fn schedule(&self, local: &mut Local<'_>) {
+        local.busy_since = Instant::now();
+        loop {
+            // Looked up anew for each G: a poll may give the shell away.
+            let Some(shell) = context::shell_of(self) else { return };
+            match self.find_runnable(local, shell) {
+                Found::G(g, inherit) => {
+                    if local.spinning {
+                        self.resetspinning(local);
+                    }
+                    let Some(shell) = context::shell_of(self) else {
+                        unreachable!("find_runnable answered a G without a P")
+                    };
+                    self.execute(shell, g, inherit);
+                }
+                Found::NoP => return,
+            }
+        }
+    }
+
+    /// Polls a G once, and queues it again if it was woken meanwhile.
+    #[inline]
+    pub(super) fn execute(&self, shell: Shell<'_>, g: G, inherit: bool) {
+        shell.begin_slice(inherit);
+        shell.stats.polls.add(1);
+        shell.set_in_poll(true);
+        let ran = {
+            let _budget = coop::enter(Some(&shell.p().preempt));
+            g.run()
+        };
+        // The poll may have given the shell away.
+        match (context::shell_of(self), ran) {
+            (Some(shell), ran) => {
+                shell.set_in_poll(false);
+                if let Ran::Woken(g) = ran {
+                    // Yielded: behind everybody here, or, with its slice over, behind everybody.
+                    // Relaxed: a hint.
+                    if shell.preempt.load(Relaxed) {
+                        self.inject(g);
+                    } else {
+                        self.runqput(shell, g, false);
+                    }
+                }
+            }
+            (None, Ran::Woken(g)) => self.inject(g),
+            (None, _) => {}
+        }
+    }
+
+    /// A searcher found something: it stops being one, and somebody else takes over the search if there
+    /// may be more.
+    fn resetspinning(&self, local: &mut Local<'_>) {
+        local.spinning = false;
+        // Ordering(spinning): SeqCst; the fence of `wakep` comes between it and the look at the permits.
+        self.nmspinning.fetch_sub(1, SeqCst);
+        if !broken("no_resetspinning_wake") {
+            self.wakep();
+        }
+    }
+
+    /// Go's `findRunnable`. Blocks only through the poller.
+    fn find_runnable(&self, local: &mut Local<'_>, shell: Shell<'_>) -> Found {
+        let mut shell = shell;
+        loop {
+            if self.is_closed() {
+                self.leave(local, shell);
+                return Found::NoP;
+            }
+            let tick = shell.schedtick();
+            let busy_tick = tick % self.config.netpoll_tick == 0;
+
+            // Timers: the clock is read only if there are any, and not at each short poll.
+            let mut now = 0;
+            if shell.timers.earliest() != u64::MAX && (tick % TIMER_TICK == 0 || shell.runq.is_empty())
+            {
+                now = self.now();
+                self.run_timers(local, shell, shell.p(), now);
+            }
+            if tick % self.config.globrunq_tick == 0 {
+                if let Some(g) = self.fair_look(shell) {
+                    return Found::G(g, false);
+                }
+            }
+            if busy_tick && self.netpoll.has_sources() {
+                self.netpoll_look(local, Some(shell));
+            }
+            if let Some((g, inherit)) = self.runqget(shell) {
+                return Found::G(g, inherit);
+            }
+            if let Some(g) = self.globrunqget(shell) {
+                return Found::G(g, false);
+            }
+            if self.netpoll.has_sources() && self.netpoll_look(local, Some(shell)) {
+                if let Some((g, inherit)) = self.runqget(shell) {
+                    return Found::G(g, inherit);
+                }
+            }
+            // At most half as many searchers as busy Ps, else they only get in each other's way. Go's.
+            if local.spinning || self.may_spin() {
+                self.become_spinning(local);
+                if let Some(g) = self.stealwork(local, shell, now) {
+                    return Found::G(g, false);
+                }
+                if !shell.runq.is_empty() {
+                    // Timers that ran in the search readied Gs here.
+                    continue;
+                }
+            }
+
+            if !self.give_up(local, shell) {
+                continue;
+            }
+            // No P from here on.
+            match self.search_without_p(local) {
+                Some(p) => {
+                    self.acquirep(p);
+                    local.busy_since = Instant::now();
+                    let Some(acquired) = context::shell_of(self) else {
+                        unreachable!("acquirep just set the shell")
+                    };
+                    shell = acquired;
+                }
+                None => return Found::NoP,
+            }
+        }
+    }
+
+    /// Runnext, then the ring. A chain of hand-overs through runnext goes on with one slice, and ends
+    /// when the slice is over or the chain is long: then the ring gets its turn.
+    #[inline]
+    pub(super) fn runqget(&self, shell: Shell<'_>) -> Option<(G, bool)> {
+        // Relaxed: a hint.
+        if shell.streak() >= RUNNEXT_STREAK || shell.preempt.load(Relaxed) {
+            if let Some(g) = shell.runq.take_next() {
+                self.runqput(shell, g, false);
+            }
+        } else if let Some(g) = shell.runq.take_next() {
+            return Some((g, true));
+        }
+        shell.runq.get().map(|g| (g, false))
+    }
+
+    /// Every 61st slice: one G from the global queue, or, if threads in `block_on` have work queued that
+    /// only others run, some of theirs; so that neither waits for a P that runs dry.
+    fn fair_look(&self, shell: Shell<'_>) -> Option<G> {
+        if let Some(g) = self.globrunq.get() {
+            return Some(g);
+        }
+        // Relaxed: a hint; a searcher that goes idle looks at all shells.
+        if self.nroots.load(Relaxed) > 0 {
+            return self.steal_from_roots(shell);
+        }
+        None
+    }
+
+    /// A fair share of the global queue: the first one to run, the others into the ring.
+    fn globrunqget(&self, shell: Shell<'_>) -> Option<G> {
+        if self.globrunq.is_empty() {
+            return None;
+        }
+        let batch = self.globrunq.batch(self.procs as usize);
+        let first = self.globrunq.get()?;
+        for _ in 1..batch.min(shell.runq.room()) {
+            match self.globrunq.get() {
+                Some(g) => {
+                    self.runqput(shell, g, false);
+                }
+                None => break,
+            }
+        }
+        Some(first)
+    }
+
+    /// Runs the due timers of `p`, ours or another's. True: something was readied.
+    pub(super) fn run_timers(
+        &self,
+        local: &mut Local<'_>,
+        shell: Shell<'_>,
+        p: &P,
+        now: u64,
+    ) -> bool {
+        if p.timers.earliest() > now {
+            return false;
+        }
+        p.timers.check(now, &mut local.ready);
+        let any = !local.ready.is_empty();
+        self.inject_wakers(Some(shell), &mut local.ready, &mut local.foreign);
+        any
+    }
+
+    /// A look at the poller that does not block. True: something became ready.
+    fn netpoll_look(&self, local: &mut Local<'_>, shell: Option<Shell<'_>>) -> bool {
+        let Some(mut poller) = self.netpoll.try_poller() else { return false };
+        self.netpoll_once(&mut poller, Some(Duration::ZERO), &mut local.ready);
+        drop(poller);
+        let any = !local.ready.is_empty();
+        self.inject_wakers(shell, &mut local.ready, &mut local.foreign);
+        any
+    }
+
+    fn may_spin(&self) -> bool {
+        // Relaxed (both): a rule of thumb.
+        2 * self.nmspinning.load(Relaxed) < self.procs - self.npidle.load(Relaxed).min(self.procs)
+    }
+
+    fn become_spinning(&self, local: &mut Local<'_>) {
+        if !local.spinning {
+            local.spinning = true;
+            // Ordering(spinning): SeqCst: submitters that see it rely on our coming looks.
+            self.nmspinning.fetch_add(1, SeqCst);
+            // Relaxed: whoever set it wanted exactly this search.
+            self.needspinning.store(false, Relaxed);
+        }
+    }
+
+    /// Go's steps 14 and 15: gives the permit up with its empty shell, unless there is a reason not to
+    /// (false).
+    fn give_up(&self, local: &mut Local<'_>, shell: Shell<'_>) -> bool {
+        let mut locked = self.lock.lock();
+        // Relaxed: set under the lock.
+        if !local.spinning && self.needspinning.load(Relaxed) {
+            drop(locked);
+            self.become_spinning(local);
+            return false;
+        }
+        if !self.globrunq.is_empty() || !shell.runq.is_empty() || self.is_closed() {
+            return false;
+        }
+        shell.stats.busy_ns.add(local.busy_since.elapsed().as_nanos() as u64);
+        let p = self.releasep(shell);
+        self.pidleput(&mut locked, p);
+        true
+    }
+
+    /// Go's steps 16 to 18, without a P. Answers a P to go on with, or nothing: then this M has no
+    /// reason to stay awake.
+    fn search_without_p<'s>(&'s self, local: &mut Local<'_>) -> Option<&'s P> {
+        let was_spinning = std::mem::take(&mut local.spinning);
+        if was_spinning {
+            // Ordering(spinning): SeqCst. First leave the count, then look.
+            self.nmspinning.fetch_sub(1, SeqCst);
+        }
+        if !broken("search_no_fence") {
+            // Ordering(park): full fence between `npidle`/`nmspinning` above and the looks below; pairs
+            // with the one in `wakep`.
+            fence(SeqCst);
+        }
+        if self.is_closed() {
+            return None;
+        }
+        if self.anything_queued(was_spinning) {
+            let mut locked = self.lock.lock();
+            if let Some(p) = self.pidleget_spinning(&mut locked) {
+                drop(locked);
+                self.become_spinning(local);
+                return Some(p.get(self));
+            }
+            // All permits are busy: whoever has them looks at the queues before going idle.
+        }
+        self.poll_blocking(local)
+    }
+
+    /// The second look. Who did not search never promised to find local work of others; what no P owns
+    /// (the global queue, the shells of `block_on` callers) everybody looks at.
+    fn anything_queued(&self, was_spinning: bool) -> bool {
+        if broken("search_no_recheck") {
+            return false;
+        }
+        if !self.globrunq.is_empty() {
+            return true;
+        }
+        self.shells().any(|p| match p.role() {
+            Role::Root => !p.runq.is_empty(),
+            _ => was_spinning && (p.runq.len() > 0 || super::steal::next_is_stuck(p)),
+        })
+    }
+
+    /// The earliest deadline of all timers, whoever holds their shells.
+    pub(super) fn earliest_timer(&self) -> u64 {
+        self.shells().map(|p| p.timers.earliest()).min().unwrap_or(u64::MAX)
+    }
+
+    /// Says until when (ns) somebody sleeps in the poller; 0: nobody does.
+    pub(super) fn publish_poll_until(&self, until: u64) {
+        // Ordering(poll-until): publish, full fence, then the caller looks at the timers (again);
+        // `timer_added` does it the other way round, so one of the two sees the other.
+        self.poll_until.store(until, SeqCst);
+        fence(SeqCst);
+    }
+
+    /// One M sleeps in the poller, without a P; the others leave it to that one.
+    fn poll_blocking<'s>(&'s self, local: &mut Local<'_>) -> Option<&'s P> {
+        let mut poller = loop {
+            if let Some(poller) = self.netpoll.try_poller() {
+                break poller;
+            }
+            // Acquire: nothing rides on it.
+            let until = self.poll_until.load(Acquire);
+            if until != 0 {
+                // Somebody sleeps in it. If past one of our timers, it has to know.
+                if self.earliest_timer() < until {
+                    self.netpoll.wake();
+                }
+                return None;
+            }
+            // Somebody only looks, or is coming or going: that takes no time, and whoever it is may be
+            // about to run Gs for long. Leave only when a sleeper is there.
+            thread::yield_now();
+        };
+        let deadline = self.earliest_timer();
+        self.publish_poll_until(deadline.max(1));
+        let deadline = deadline.min(self.earliest_timer());
+        let timeout = match deadline {
+            u64::MAX => None,
+            _ => Some(Duration::from_nanos(deadline.saturating_sub(self.now()))),
+        };
+        // Everything that was queued before we gave the P up was looked at; what comes later finds an
+        // idle permit and starts an M, which need not be this one. The closer wakes the poller.
+        if !self.is_closed() && !self.anything_queued(false) {
+            self.hook(&self.config.on_thread_park);
+            self.netpoll_once(&mut poller, timeout, &mut local.ready);
+            self.hook(&self.config.on_thread_unpark);
+        }
+        self.publish_poll_until(0);
+        drop(poller);
+        let p = {
+            let mut locked = self.lock.lock();
+            self.pidleget(&mut locked)
+        };
+        match p {
+            Some(p) => {
+                // The Gs go into its queue; due timers are found by the search that follows.
+                let p = p.get(self);
+                self.acquirep(p);
+                if let Some(shell) = context::shell_of(self) {
+                    self.inject_wakers(Some(shell), &mut local.ready, &mut local.foreign);
+                    let p = self.releasep(shell);
+                    self.become_spinning(local);
+                    return Some(p);
+                }
+                unreachable!("acquirep just set the shell")
+            }
+            None => {
+                self.inject_wakers(None, &mut local.ready, &mut local.foreign);
+                None
+            }
+        }
+    }
+
+    /// One poll of the poller. A poller that is broken for good (its fds were closed by somebody) ends
+    /// the process: nothing could ever become ready again.
+    pub(super) fn netpoll_once(
+        &self,
+        poller: &mut Poller<'_>,
+        timeout: Option<Duration>,
+        ready: &mut Vec<Waker>,
+    ) {
+        if let Err(error) = poller.poll(timeout, ready) {
+            eprintln!("gmp: the I/O poller failed: {error}. Was one of its file descriptors closed?");
+            std::process::abort();
+        }
+    }
+
+    /// The shutdown has begun: give everything up.
+    fn leave(&self, local: &mut Local<'_>, shell: Shell<'_>) {
+        self.abandon(shell);
+        shell.stats.busy_ns.add(local.busy_since.elapsed().as_nanos() as u64);
+        let p = self.releasep(shell);
+        let mut locked = self.lock.lock();
+        self.pidleput(&mut locked, p);
+        drop(locked);
+        if std::mem::take(&mut local.spinning) {
+            // Ordering(spinning): SeqCst, as wherever a searcher leaves.
+            self.nmspinning.fetch_sub(1, SeqCst);
+        }
+        // Pushes that came before the permit was seen idle are ours to drop.
+        fence(SeqCst);
+        self.drop_global();
+    }
+}

@@ -1,0 +1,142 @@
+//! `block_on` of the multi-threaded flavour: a future on the caller's thread.
+//!
+//! The thread gets a shell but no permit. What the future spawns and wakes goes into the shell's ring,
+//! which the Ms steal by halves: no shared queue, no lock per spawn. The thread itself runs none of it,
+//! so a G that blocks cannot hold the root up. While the future is Pending the thread sleeps on its note.
+//!
+//! Because the owner of such a shell never runs its Gs, everybody's second look before sleeping includes
+//! it, and busy Ms come for its Gs at every 61st slice (`fair_look`).
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::context;
+use super::p::{Role, Shell, P};
+use super::sched::{PPtr, Sched, SchedRef};
+use crate::g::{block, coop};
+use crate::primitives::note::Note;
+use crate::primitives::sync::atomic::Ordering::Relaxed;
+
+/// Where the thread of a `block_on` sleeps; its waker.
+pub(crate) struct Root {
+    pub(super) note: Note,
+    /// current_thread: the thread may be asleep in the poller instead.
+    pub(super) poller: Option<SchedRef>,
+}
+
+impl Wake for Root {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.note.wakeup();
+        if let Some(sched) = &self.poller {
+            sched.netpoll().wake();
+        }
+    }
+}
+
+/// Panics where a thread that drives tasks would block itself.
+#[track_caller]
+pub(super) fn assert_may_block_on() {
+    if !block::may_block() {
+        panic!(
+            "Cannot start a runtime from within a runtime. This happens because a function (like \
+             `block_on`) attempted to block the current thread while the thread is being used to \
+             drive asynchronous tasks. If you are in an async function, use `.await` on the future \
+             instead of blocking on it."
+        );
+    }
+}
+
+/// Runs the future to its end on this thread. Panics inside of a runtime's task.
+#[track_caller]
+pub(crate) fn block_on<F: Future>(sched: &SchedRef, future: F) -> F::Output {
+    assert_may_block_on();
+    let _entered = context::enter(sched);
+    let _driving = block::forbid();
+    let _root = RootShell::acquire(sched);
+    let root = Arc::new(Root { note: Note::new(), poller: None });
+    let waker = Waker::from(root.clone());
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = poll_once(future.as_mut(), &waker) {
+            return output;
+        }
+        root.note.sleep();
+    }
+}
+
+/// One poll of a root future, with a budget of its own.
+pub(super) fn poll_once<F: Future>(
+    future: std::pin::Pin<&mut F>,
+    waker: &Waker,
+) -> Poll<F::Output> {
+    let _budget = coop::enter(None);
+    future.poll(&mut Context::from_waker(waker))
+}
+
+/// The shell of a `block_on` caller, until it returns or panics.
+struct RootShell<'a> {
+    sched: &'a SchedRef,
+    /// The shell of an outer `block_on` on this thread (through `block_in_place`).
+    outer: *const P,
+}
+
+impl<'a> RootShell<'a> {
+    fn acquire(sched: &'a SchedRef) -> RootShell<'a> {
+        let p = {
+            let mut locked = sched.lock.lock();
+            match locked.spare.pop() {
+                Some(p) => p,
+                None => sched.new_shell(&mut locked),
+            }
+        };
+        let p = p.get(sched);
+        p.set_role(Role::Root);
+        // Relaxed: a hint for `fair_look`; second looks go by the role.
+        sched.nroots.fetch_add(1, Relaxed);
+        RootShell { sched, outer: context::swap_shell(p) }
+    }
+}
+
+impl Drop for RootShell<'_> {
+    fn drop(&mut self) {
+        let sched: &Sched = self.sched;
+        let Some(shell) = context::shell_of(sched) else {
+            unreachable!("a root's shell is given up by its own guard")
+        };
+        let p = shell.p();
+        sched.retire_root(shell);
+        context::swap_shell(self.outer);
+        let mut locked = sched.lock.lock();
+        if sched.is_closed() {
+            // The closer may have walked our shard before our last insert.
+            drop(locked);
+            p.allg.walk(|g| g.shutdown());
+            locked = sched.lock.lock();
+        }
+        locked.spare.push(PPtr::new(p));
+    }
+}
+
+impl Sched {
+    /// Leaves nothing in the shell but timers, which others run.
+    fn retire_root(&self, shell: Shell<'_>) {
+        let mut moved = false;
+        while let Some(g) = shell.runq.get().or_else(|| shell.runq.take_next()) {
+            self.globrunq.put(g);
+            moved = true;
+        }
+        shell.set_role(Role::Idle);
+        self.nroots.fetch_sub(1, Relaxed);
+        // The stock goes back with each root: the next one may be of another thread, long after.
+        self.return_refs(shell.drain_sched_refs());
+        if moved {
+            self.wakep();
+        }
+    }
+}

@@ -1,0 +1,470 @@
+//! The scheduler's shared state: what `sched.lock` guards, and the atomics beside it.
+//!
+//! `sched.lock` guards the lists of idle permits (each with a shell), spare shells, idle Ms, and the
+//! accounts of threads. It is taken to go idle, to be woken, and by blocking closures; never by spawn,
+//! wake or timers while every P is busy. No foreign code, no allocation of unbounded size and no system
+//! call happens under it.
+//!
+//! The scheduler counts its references itself ([`SchedRef`]), so that a shell can hold a stock of them
+//! and making a G does not touch the shared count.
+
+#![allow(unsafe_code)]
+
+use std::alloc::{handle_alloc_error, Layout};
+use std::io;
+use std::ptr::NonNull;
+use std::time::Instant;
+
+use super::blocking::Blocking;
+use super::config::Config;
+use super::context;
+use super::globrunq::Globrunq;
+use super::m::M;
+use super::netpoll::Netpoll;
+use super::p::{Shell, P};
+use super::root::Root;
+use super::timers::Timers;
+use crate::g::allg::Shard;
+use crate::g::cell::{Header, Place};
+use crate::g::raw::{GRef, G};
+use crate::g::Schedule;
+use crate::primitives::appendvec::AppendVec;
+use crate::primitives::padded::Padded;
+use crate::primitives::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
+    Ordering::{AcqRel, Relaxed, Release, SeqCst},
+};
+use crate::primitives::sync::{Arc, Mutex};
+
+/// The number of the all-G shard that serves threads without a shell.
+const FOREIGN_SHARD: u32 = u32::MAX - 1;
+
+/// See the module's text.
+pub(crate) struct Sched {
+    refs: Padded<AtomicUsize>,
+    pub(super) lock: Padded<Mutex<Locked>>,
+    /// Idle permits; written under `sched.lock`.
+    pub(super) npidle: Padded<AtomicU32>,
+    /// Ms that search for work and promise to find it.
+    pub(super) nmspinning: AtomicU32,
+    /// Somebody wanted a P and found none, while an M may be about to give one up. Set under the lock.
+    pub(super) needspinning: AtomicBool,
+    /// The deadline (ns) of the M that is blocked in the poller; `u64::MAX` without one, 0 if no M is.
+    pub(super) poll_until: AtomicU64,
+    /// Threads in `block_on` whose shells hold work that only others run.
+    pub(super) nroots: AtomicU32,
+    closed: AtomicBool,
+    pub(crate) procs: u32,
+    pub(super) globrunq: Globrunq,
+    /// Every shell there ever was, by id; shells are freed with the scheduler.
+    shells: AppendVec<AtomicPtr<P>>,
+    pub(super) netpoll: Netpoll,
+    pub(super) blocking: Blocking,
+    /// The all-G shard of threads without a shell, whose owner is who holds this lock.
+    foreign: Mutex<Shard>,
+    pub(crate) config: Config,
+    pub(crate) id: u64,
+    epoch: Instant,
+}
+
+/// Guarded by `sched.lock`.
+pub(super) struct Locked {
+    /// Idle permits, each with an empty shell. LIFO: the others stay cold.
+    pub(super) pidle: Vec<PPtr>,
+    /// Shells without a permit, of nobody.
+    pub(super) spare: Vec<PPtr>,
+    /// Sleeping Ms without a P. LIFO.
+    pub(super) midle: Vec<Arc<M>>,
+    /// Threads that have been started and not yet ended.
+    pub(super) threads: Vec<Thread>,
+    pub(super) mnext: u32,
+    /// After the close: Ms that have ended.
+    pub(super) mexited: usize,
+    /// Ms that run blocking closures, or are on the way to.
+    pub(super) nblocking: usize,
+    /// One of those has been started and has not yet taken a closure.
+    pub(super) blocking_starting: bool,
+    /// current_thread: callers of `block_on` that wait for the P.
+    pub(super) drivers: Vec<Arc<Root>>,
+    /// Wakes who waits for `threads` to become empty.
+    pub(super) closer: Option<std::thread::Thread>,
+}
+
+/// A thread of the scheduler's.
+pub(super) struct Thread {
+    pub(super) m: Arc<M>,
+    /// `None` for the moment between the decision to make it and its making.
+    pub(super) join: Option<std::thread::JoinHandle<()>>,
+}
+
+/// The address of a shell on a list.
+#[derive(Clone, Copy)]
+pub(super) struct PPtr(NonNull<P>);
+
+// SAFETY: P is Sync; the address stays valid as long as the scheduler.
+unsafe impl Send for PPtr {}
+
+impl PPtr {
+    pub(super) fn new(p: &P) -> PPtr {
+        PPtr(NonNull::from(p))
+    }
+
+    /// The address of a shell that was handed over, if it is not null.
+    pub(super) fn from_raw(p: *mut P) -> Option<PPtr> {
+        NonNull::new(p).map(PPtr)
+    }
+
+    /// The shell, for as long as its scheduler is borrowed.
+    pub(super) fn get<'a>(self, sched: &'a Sched) -> &'a P {
+        // SAFETY: shells are freed with their scheduler, which is borrowed.
+        let p = unsafe { self.0.as_ref() };
+        debug_assert!(std::ptr::eq(p.sched, sched));
+        p
+    }
+}
+
+impl Sched {
+    /// A scheduler with `procs` permits and as many shells, all idle. No thread is started.
+    pub(crate) fn new(procs: usize, config: Config) -> io::Result<SchedRef> {
+        let netpoll = Netpoll::new(config.enable_io)?;
+        let sched = Box::new(Sched {
+            refs: Padded(AtomicUsize::new(1)),
+            lock: Padded(Mutex::new(Locked {
+                pidle: Vec::with_capacity(procs),
+                spare: Vec::new(),
+                midle: Vec::with_capacity(procs + 1),
+                threads: Vec::with_capacity(procs + 1),
+                mnext: 0,
+                mexited: 0,
+                nblocking: 0,
+                blocking_starting: false,
+                drivers: Vec::new(),
+                closer: None,
+            })),
+            npidle: Padded(AtomicU32::new(0)),
+            nmspinning: AtomicU32::new(0),
+            needspinning: AtomicBool::new(false),
+            poll_until: AtomicU64::new(0),
+            nroots: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
+            procs: procs as u32,
+            globrunq: Globrunq::new(),
+            shells: AppendVec::new(),
+            netpoll,
+            blocking: Blocking::new(),
+            foreign: Mutex::new(Shard::new(FOREIGN_SHARD)),
+            config,
+            id: next_sched_id(),
+            epoch: Instant::now(),
+        });
+        let sched = SchedRef(NonNull::from(Box::leak(sched)));
+        super::procresize::procresize(&sched, procs);
+        Ok(sched)
+    }
+
+    /// Makes a shell. Under `sched.lock`, which serialises appending.
+    pub(super) fn new_shell(&self, _locked: &mut Locked) -> PPtr {
+        let id = self.shells.len() as u32;
+        let p = Box::into_raw(Box::new(P::new(id, self)));
+        self.shells.push(AtomicPtr::new(p));
+        PPtr(NonNull::new(p).expect("a box has an address"))
+    }
+
+    /// All shells, whatever they are used for.
+    pub(crate) fn shells(&self) -> impl Iterator<Item = &P> {
+        (0..self.shells.len()).map(|i| self.shell(i))
+    }
+
+    pub(super) fn nshells(&self) -> usize {
+        self.shells.len()
+    }
+
+    pub(super) fn shell(&self, index: usize) -> &P {
+        // Relaxed: never changes after it was appended, which `get` acquires.
+        let p = self.shells.get(index).expect("a shell's index").load(Relaxed);
+        // SAFETY: made by Box::into_raw in `new_shell`, freed by our Drop.
+        unsafe { &*p }
+    }
+
+    /// A new reference, from a borrowed scheduler.
+    pub(super) fn owned_ref(&self) -> SchedRef {
+        // SAFETY: the borrowed reference is only cloned, not dropped.
+        let borrowed = std::mem::ManuallyDrop::new(unsafe { SchedRef::from_raw(NonNull::from(self)) });
+        (*borrowed).clone()
+    }
+
+    /// The references that the shell of nobody has in stock. Under `sched.lock`.
+    pub(super) fn stock_of(&self, p: &P) -> usize {
+        // SAFETY: a shell on the idle or the spare list belongs to who holds the lock.
+        unsafe { Shell::assume(p) }.drain_sched_refs()
+    }
+
+    /// Has the shutdown begun? (Relaxed: who must not miss it puts a full fence before.)
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed)
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.store(true, SeqCst);
+    }
+
+    pub(crate) fn is_shutdown(&self) -> bool {
+        self.is_closed()
+    }
+
+    pub(crate) fn netpoll(&self) -> &Netpoll {
+        &self.netpoll
+    }
+
+    pub(crate) fn time_enabled(&self) -> bool {
+        self.config.enable_time
+    }
+
+    /// Nanoseconds since the scheduler was made.
+    pub(crate) fn now(&self) -> u64 {
+        self.instant_to_ns(Instant::now())
+    }
+
+    /// An instant in the scheduler's nanoseconds: 0 if it lies before its making, `u64::MAX - 1` (five
+    /// centuries) at the most.
+    pub(crate) fn instant_to_ns(&self, at: Instant) -> u64 {
+        let ns = at.saturating_duration_since(self.epoch).as_nanos();
+        u64::try_from(ns).unwrap_or(u64::MAX).min(u64::MAX - 1)
+    }
+
+    /// Where this thread puts a timer: with its own shell, else with shell 0.
+    pub(crate) fn timers(&self) -> &Timers {
+        match context::shell_of(self) {
+            Some(shell) => &shell.p().timers,
+            None => &self.shell(0).timers,
+        }
+    }
+
+    /// Live Gs, blocking closures not counted; roughly while others run.
+    pub(crate) fn live_gs(&self) -> usize {
+        self.shells().map(|p| p.allg.live()).sum::<usize>() + self.foreign.lock().live()
+    }
+
+    /// Gs in the global queue.
+    pub(crate) fn global_len(&self) -> usize {
+        self.globrunq.len()
+    }
+
+    /// The shell that was made with the permit of this number, for its counters.
+    pub(crate) fn worker(&self, index: usize) -> &P {
+        self.shell(index)
+    }
+
+    /// Shows every live G to `visit`, with a reference.
+    pub(crate) fn walk_allg(&self, mut visit: impl FnMut(GRef)) {
+        for p in self.shells() {
+            p.allg.walk(&mut visit);
+        }
+        let mut foreign = Vec::new();
+        self.foreign.lock().walk(|g| foreign.push(g));
+        foreign.into_iter().for_each(visit);
+    }
+
+    /// Lists a G that is spawned by a thread without a shell.
+    pub(super) fn list_foreign(&self, g: &G, header: NonNull<Header>) {
+        let shard = self.foreign.lock();
+        // SAFETY: the lock makes us the shard's owner.
+        let place = unsafe { shard.reserve() };
+        g.set_place(place);
+        // SAFETY: as above; the list's reference was made with the G.
+        unsafe { shard.insert(place, header) };
+    }
+
+    /// Is it one of ours?
+    pub(super) fn owns(&self, g: &G) -> bool {
+        std::ptr::eq(g.scheduler(), std::ptr::from_ref(self).cast())
+    }
+
+    fn unlist(&self, header: NonNull<Header>, place: Place) {
+        if place.shard == FOREIGN_SHARD {
+            let shard = self.foreign.lock();
+            // SAFETY: the lock makes us the owner; completion happens once.
+            unsafe { shard.remove(place, header, true) };
+            return;
+        }
+        let p = self.shell(place.shard as usize);
+        let owner = context::shell_of(self).is_some_and(|shell| std::ptr::eq(shell.p(), p));
+        // SAFETY: listed there, and completion happens once; `owner` as we just looked.
+        unsafe { p.allg.remove(place, header, owner) };
+    }
+}
+
+impl Drop for Sched {
+    fn drop(&mut self) {
+        for slot in self.shells.iter() {
+            // Relaxed: `&mut self`.
+            let p = slot.load(Relaxed);
+            // SAFETY: made by Box::into_raw in `new_shell`; no reference to the scheduler is left, so
+            // nobody can reach the shell.
+            drop(unsafe { Box::from_raw(p) });
+        }
+    }
+}
+
+fn next_sched_id() -> u64 {
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    // Relaxed: only the value has to be unique.
+    NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
+/// A counted reference to the scheduler. Cheap on a thread that owns one of its shells: the shell has a
+/// stock of references, so neither `clone` nor `drop` touches the shared count there.
+pub(crate) struct SchedRef(NonNull<Sched>);
+
+// SAFETY: Sched is Sync (asserted at the end of this file), and the count is atomic.
+unsafe impl Send for SchedRef {}
+// SAFETY: as above.
+unsafe impl Sync for SchedRef {}
+
+impl std::panic::UnwindSafe for SchedRef {}
+impl std::panic::RefUnwindSafe for SchedRef {}
+
+impl SchedRef {
+    /// # Safety
+    ///
+    /// The caller owns a reference and gives it away (or forgets the result).
+    pub(super) unsafe fn from_raw(sched: NonNull<Sched>) -> SchedRef {
+        SchedRef(sched)
+    }
+
+    pub(crate) fn as_ptr(&self) -> *const Sched {
+        self.0.as_ptr()
+    }
+}
+
+impl std::ops::Deref for SchedRef {
+    type Target = Sched;
+
+    #[inline(always)]
+    fn deref(&self) -> &Sched {
+        // SAFETY: our reference keeps it alive.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Sched {
+    /// Takes back references that a shell had in stock. Never the last ones: the caller holds one.
+    pub(super) fn return_refs(&self, n: usize) {
+        if n > 0 {
+            // Ordering(sched-refs): Release, pairs with the Acquire of who frees.
+            let before = self.refs.fetch_sub(n, Release);
+            debug_assert!(before > n, "return_refs: the caller's own reference is among them");
+        }
+    }
+}
+
+impl Clone for SchedRef {
+    #[inline]
+    fn clone(&self) -> Self {
+        let sched: &Sched = self;
+        // Relaxed: a reference is made from one that is held.
+        let refill = |n: usize| {
+            if sched.refs.fetch_add(n, Relaxed) > isize::MAX as usize {
+                std::process::abort();
+            }
+        };
+        match context::shell_of(sched) {
+            Some(shell) => shell.take_sched_ref(refill),
+            None => refill(1),
+        }
+        SchedRef(self.0)
+    }
+}
+
+impl Drop for SchedRef {
+    #[inline]
+    fn drop(&mut self) {
+        let sched: &Sched = self;
+        if let Some(shell) = context::shell_of(sched) {
+            shell.put_sched_ref(|n| sched.return_refs(n));
+            return;
+        }
+        // Ordering(sched-refs): AcqRel: our uses come before the freeing, others' uses before ours.
+        if sched.refs.fetch_sub(1, AcqRel) == 1 {
+            // SAFETY: made by Box::leak in `Sched::new`, and the last reference is gone.
+            drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        }
+    }
+}
+
+impl std::fmt::Debug for SchedRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sched").field("id", &self.id).field("procs", &self.procs).finish()
+    }
+}
+
+#[cfg(feature = "time")]
+// SAFETY: shells, and the timers in them, are freed with the scheduler, which the reference keeps.
+unsafe impl super::timers::TimerHome for SchedRef {
+    fn timers(&self) -> &Timers {
+        Sched::timers(self)
+    }
+
+    fn timer_added(&self, when: u64) {
+        Sched::timer_added(self, when);
+    }
+}
+
+/// Every G holds its scheduler by reference, so that a wake finds it alive.
+impl Schedule for SchedRef {
+    #[inline]
+    unsafe fn ready(this: *const Self, g: G) {
+        // SAFETY: valid until `g` is published; the address is copied out before that.
+        let sched = unsafe { (*this).0 };
+        // SAFETY: alive: either this thread owns one of its shells (and so holds it by other means), or
+        // `keep` below does.
+        let sched = unsafe { sched.as_ref() };
+        if let Some(shell) = context::shell_of(sched) {
+            sched.ready(shell, g);
+            return;
+        }
+        // Nothing else may keep the scheduler alive once the G runs and ends elsewhere.
+        // SAFETY: `g` is alive.
+        let keep = unsafe { GRef::new(NonNull::from(g.header())) };
+        sched.inject(g);
+        drop(keep);
+    }
+
+    fn identity(&self) -> *const () {
+        self.as_ptr().cast()
+    }
+
+    #[inline]
+    fn retire(&self, header: NonNull<Header>, place: Place) -> bool {
+        self.unlist(header, place);
+        true
+    }
+
+    fn alloc(layout: Layout) -> NonNull<u8> {
+        alloc_g(layout)
+    }
+
+    fn dealloc(memory: NonNull<u8>, layout: Layout) {
+        dealloc_g(memory, layout);
+    }
+}
+
+/// Memory for a G from the global allocator.
+pub(super) fn alloc_g(layout: Layout) -> NonNull<u8> {
+    // SAFETY: a G is never of size zero: it has a header.
+    let memory = unsafe { std::alloc::alloc(layout) };
+    NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+/// Gives memory from `alloc_g` back.
+pub(super) fn dealloc_g(memory: NonNull<u8>, layout: Layout) {
+    // SAFETY: from `alloc_g` with this layout, by `Schedule`'s contract.
+    unsafe { std::alloc::dealloc(memory.as_ptr(), layout) }
+}
+
+const _: () = {
+    const fn sync<T: Sync>() {}
+    // What `SchedRef` claims.
+    sync::<Sched>();
+};

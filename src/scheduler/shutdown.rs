@@ -1,0 +1,157 @@
+//! The end of a scheduler.
+//!
+//! Protocol.
+//!
+//! 1. **Close** (the thread that drops the runtime): set `closed` under `sched.lock`, wake every idle M,
+//!    the poller and every waiting driver. From here on each new G is cancelled by who spawns it: it
+//!    inserts first and looks at `closed` afterwards; the walks of step 3 come after `closed` was set.
+//!    Whichever of the two claims the G drops its future.
+//! 2. **Finish polls**: an M sees `closed` between two polls. It drops the references in its queue, walks
+//!    its own part of the all-G list, and gives its P up.
+//! 3. **Drop every live G once**: each M on its way out walks the whole list and claims what is not
+//!    running; what is running is marked, and its own M drops it when the poll ends. `State::claim` makes
+//!    it once.
+//! 4. **Closures**: those not started are dropped, those running are waited for like Ms.
+//! 5. **Join**: the closer waits for all Ms, for as long as it was told to, and joins their threads.
+//! 6. **Remainder** (the closer): one more walk, for threads that spawned meanwhile; the global queue;
+//!    timers and I/O sources, whose waiters (on other executors) are woken to see the end; the stocks of
+//!    references of shells that nobody owns.
+//!
+//! A G that never leaves its poll keeps its M, which finishes steps 2 and 3 for itself when it comes back.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use super::context;
+use super::p::Shell;
+use super::sched::{Locked, Sched, SchedRef};
+use crate::primitives::sync::atomic::{fence, Ordering::SeqCst};
+
+/// Shuts the scheduler down. Waits for its threads until `timeout` has passed; `None` waits for ever.
+pub(crate) fn shutdown(sched: &SchedRef, timeout: Option<Duration>) {
+    // A time-out that no clock can hold is as good as none.
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let (idle, drivers) = {
+        let mut locked = sched.lock.lock();
+        if sched.is_closed() {
+            return;
+        }
+        sched.close();
+        locked.closer = Some(std::thread::current());
+        (std::mem::take(&mut locked.midle), std::mem::take(&mut locked.drivers))
+    };
+    for m in idle {
+        m.note.wakeup();
+    }
+    for driver in drivers {
+        driver.note.wakeup();
+    }
+    fence(SeqCst);
+    sched.netpoll().wake();
+    {
+        let _entered = context::enter(sched);
+        if timeout != Some(Duration::ZERO) && sched.has_ms() {
+            // Theirs to do, on their threads.
+            sched.await_ms(deadline);
+        }
+        sched.cancel_all();
+        sched.remainder();
+    }
+}
+
+impl Sched {
+    fn has_ms(&self) -> bool {
+        !self.lock.lock().threads.is_empty()
+    }
+
+    /// Step 5.
+    fn await_ms(&self, deadline: Option<Instant>) {
+        let threads = loop {
+            let mut locked = self.lock.lock();
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if locked.mexited >= locked.threads.len() {
+                locked.mexited = 0;
+                break std::mem::take(&mut locked.threads);
+            }
+            drop(locked);
+            match left {
+                None => std::thread::park(),
+                // Detached: their handles go with the scheduler's memory.
+                Some(left) if left.is_zero() => return,
+                Some(left) => std::thread::park_timeout(left),
+            }
+        };
+        for thread in threads {
+            if let Some(join) = thread.join {
+                if join.thread().id() != std::thread::current().id() {
+                    // An M's thread never panics: hooks and tasks are caught.
+                    let _ended = join.join();
+                }
+            }
+        }
+    }
+
+    /// Tells the closer that the number of Ms has changed. Under the lock.
+    pub(super) fn tell_closer(&self, locked: &mut Locked) {
+        if let Some(closer) = &locked.closer {
+            closer.unpark();
+        }
+    }
+
+    /// Step 3: claims every live G that is not running, and drops its future on this thread.
+    pub(super) fn cancel_all(&self) {
+        self.walk_allg(|g| g.shutdown());
+        self.cancel_blocking();
+        self.drop_global();
+    }
+
+    /// Step 2 for one shell.
+    pub(super) fn abandon(&self, shell: Shell<'_>) {
+        while let Some(g) = shell.runq.take_next().or_else(|| shell.runq.get()) {
+            // The all-G list still has it: this is just the queue's reference.
+            drop(g);
+        }
+        shell.allg.walk(|g| g.shutdown());
+        while let Some(g) = shell.runq.take_next().or_else(|| shell.runq.get()) {
+            drop(g);
+        }
+    }
+
+    /// Gives up the references in the global queue: nobody will run these Gs, and the all-G list has
+    /// them.
+    #[cold]
+    pub(super) fn drop_global(&self) {
+        while let Some(g) = self.globrunq.get() {
+            drop(g);
+        }
+    }
+
+    /// Step 6.
+    fn remainder(&self) {
+        let mut wakers: Vec<Waker> = Vec::new();
+        for p in self.shells() {
+            p.timers.shutdown(&mut wakers);
+        }
+        self.netpoll.shutdown(&mut wakers);
+        for waker in wakers {
+            // Foreign code: a panic stays with it.
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                std::mem::forget(payload);
+            }
+        }
+        let locked = self.lock.lock();
+        let mut refs = 0;
+        for p in locked.pidle.iter().chain(&locked.spare) {
+            let p = p.get(self);
+            while let Some(g) = p.runq.take_next().or_else(|| p.runq.steal_one()) {
+                // Nobody's foreign code runs in this: the G is dead or claimed, the list had a
+                // reference, and what is freed is memory.
+                drop(g);
+            }
+            refs += self.stock_of(p);
+        }
+        drop(locked);
+        self.return_refs(refs);
+    }
+}

@@ -1,0 +1,162 @@
+//! The life of an M: made by `newm`, `mstart` runs it, `stopm` puts it to sleep, and its thread ends when
+//! the scheduler closes or nobody needed it for the keep-alive.
+//!
+//! An M without a P looks for blocking closures before it sleeps: one pool of threads serves both.
+
+use std::io;
+
+use super::config::Hook;
+use super::context;
+use super::m::M;
+use super::p::P;
+use super::proc::Local;
+use super::sched::{Sched, SchedRef, Thread};
+use crate::primitives::sync::Arc;
+
+/// Why an M woke up.
+enum Woken {
+    /// There is a P for it, or a closure, or nothing: it looks.
+    Look,
+    /// It is not needed any more.
+    End,
+}
+
+impl Sched {
+    /// Go's `newm`: a new thread, with a P in transit or to run blocking closures.
+    pub(super) fn newm(&self, p: Option<(&P, bool)>) -> io::Result<()> {
+        let sched = self.owned_ref();
+        let m = {
+            let mut locked = self.lock.lock();
+            let m = Arc::new(M::new(locked.mnext));
+            locked.mnext += 1;
+            locked.threads.push(Thread { m: m.clone(), join: None });
+            m
+        };
+        if let Some((p, spinning)) = p {
+            m.give(p, spinning);
+        }
+        let mut builder = std::thread::Builder::new().name((self.config.thread_name)());
+        if let Some(bytes) = self.config.stack_size {
+            builder = builder.stack_size(bytes);
+        }
+        let spawned = {
+            let m = m.clone();
+            builder.spawn(move || mstart(sched, m))
+        };
+        let mut locked = self.lock.lock();
+        let slot = locked.threads.iter().position(|t| Arc::ptr_eq(&t.m, &m));
+        match spawned {
+            Ok(join) => {
+                // An M that has ended already took its entry away; its thread is then detached.
+                if let Some(slot) = slot {
+                    locked.threads[slot].join = Some(join);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                if let Some(slot) = slot {
+                    locked.threads.swap_remove(slot);
+                }
+                self.tell_closer(&mut locked);
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn hook(&self, hook: &Option<Hook>) {
+        if let Some(hook) = hook {
+            if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook())) {
+                // The panic hook has printed it; the M goes on.
+                std::mem::forget(payload);
+            }
+        }
+    }
+
+    #[cold]
+    pub(super) fn warn_no_thread(&self, error: &io::Error) {
+        eprintln!(
+            "gmp: cannot start a thread: {error}. Work goes on with the threads there are; the next \
+             submission tries again."
+        );
+    }
+
+    /// Go's `stopm`: sleeps until given something to do.
+    fn stopm(&self, m: &Arc<M>) -> Woken {
+        {
+            let mut locked = self.lock.lock();
+            if self.is_closed() {
+                return Woken::End;
+            }
+            if self.blocking_waits(&locked) {
+                // A closure was queued between our last look and this lock.
+                return Woken::Look;
+            }
+            locked.midle.push(m.clone());
+        }
+        self.hook(&self.config.on_thread_park);
+        let woken = loop {
+            if m.note.sleep_timeout(self.config.keep_alive) {
+                break Woken::Look;
+            }
+            let mut locked = self.lock.lock();
+            let Some(at) = locked.midle.iter().position(|idle| Arc::ptr_eq(idle, m)) else {
+                // Somebody took us off the list: a wake-up is on its way.
+                drop(locked);
+                m.note.sleep();
+                break Woken::Look;
+            };
+            // As many Ms as there are Ps stay for ever: they are what the next burst needs.
+            if locked.threads.len() > self.procs as usize + 1 {
+                locked.midle.remove(at);
+                break Woken::End;
+            }
+            drop(locked);
+            // Nobody above us is going to leave before us: no more looks at the clock.
+            m.note.sleep();
+            break Woken::Look;
+        };
+        self.hook(&self.config.on_thread_unpark);
+        woken
+    }
+
+    /// The last thing an M does with the scheduler.
+    fn mexit(&self, m: &Arc<M>) {
+        self.hook(&self.config.on_thread_stop);
+        let mut locked = self.lock.lock();
+        if self.is_closed() {
+            // The entry stays, so that the closer can join the thread.
+            locked.mexited += 1;
+        } else {
+            locked.threads.retain(|t| !Arc::ptr_eq(&t.m, m));
+        }
+        self.tell_closer(&mut locked);
+    }
+}
+
+/// What an M's thread runs.
+fn mstart(sched: SchedRef, m: Arc<M>) {
+    let entered = context::enter(&sched);
+    context::set_is_m(true);
+    sched.hook(&sched.config.on_thread_start);
+    let mut local = Local::new(&m);
+    loop {
+        if let Some((p, spinning)) = m.take() {
+            sched.acquirep(p.get(&sched));
+            local.spinning = spinning;
+            let _driving = crate::g::block::forbid();
+            sched.schedule(&mut local);
+        }
+        sched.run_blocking();
+        match sched.stopm(&m) {
+            Woken::Look => {}
+            Woken::End => break,
+        }
+    }
+    if sched.is_closed() {
+        sched.cancel_all();
+    }
+    drop(local);
+    sched.mexit(&m);
+    context::set_is_m(false);
+    drop(entered);
+}

@@ -1,1 +1,0 @@
-//! Per-P timers.

@@ -1,0 +1,22 @@
+//! Tasks: futures that the runtime runs on their own.
+//!
+//! [`spawn`] makes one, [`JoinHandle`] waits for it or aborts it. Code that blocks its thread goes
+//! through [`spawn_blocking`] or [`block_in_place`]. [`coop`] is how long polls are kept short.
+//!
+//! Layer 5: tokio's names in front of `scheduler/` and `g/`.
+
+mod blocking;
+pub mod coop;
+mod spawn;
+mod yield_now;
+
+#[cfg(feature = "rt-multi-thread")]
+pub use blocking::block_in_place;
+pub use blocking::spawn_blocking;
+#[doc(hidden)]
+pub use coop::{consume_budget, unconstrained, Unconstrained};
+pub use spawn::{id, spawn, try_id};
+pub use yield_now::yield_now;
+
+pub use crate::g::id::Id;
+pub use crate::g::join::{AbortHandle, JoinError, JoinHandle};
