@@ -82,9 +82,13 @@ pub(crate) mod shutdown;
 #[cfg(feature = "rt")]
 pub(crate) mod start;
 #[cfg(feature = "rt")]
+pub(crate) mod spin;
+#[cfg(feature = "rt")]
 pub(crate) mod stats;
 #[cfg(feature = "rt")]
 pub(crate) mod steal;
+#[cfg(feature = "rt")]
+pub(crate) mod sysmon;
 #[cfg(all(test, feature = "rt", not(gmp_loom)))]
 pub(crate) mod testing;
 #[cfg(feature = "time")]
