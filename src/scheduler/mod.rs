@@ -1,4 +1,4 @@
 //! Layer 3: the scheduler.
-pub(crate) mod netpoll;
 #[cfg(feature = "time")]
 pub(crate) mod timers;
+pub(crate) mod netpoll;

@@ -59,8 +59,8 @@ impl<T> Tail<T> {
         // Ordering(mpsc-claim): Acquire pairs with the read-modify-write in `find`: who gets a later
         // position than a retired block's mark finds the tail beyond that block.
         let word = self.word.fetch_add(STEP, Acquire);
-        if word & CLOSED == 0 {
-            Some(Ticket(word))
+        if word & CLOSED == 0 || broken("mpsc-claim-when-closed") {
+            Some(Ticket(word & !CLOSED))
         } else {
             None
         }
@@ -98,6 +98,7 @@ impl<T> Tail<T> {
             if this.start() == start {
                 return block;
             }
+            assert!(start.wrapping_sub(this.start()) as isize >= 0, "Tail::walk: the tail is ahead");
             // Ordering(mpsc-block): Acquire: the next block's content.
             let next = match this.next.load(Acquire) {
                 next if next.is_null() => self.grow(this),
@@ -111,7 +112,7 @@ impl<T> Tail<T> {
                     // Ordering(mpsc-claim): Release, a read-modify-write: whoever claims after it sees
                     // the tail's move; those who claimed before are below this position.
                     let last = self.word.fetch_add(0, AcqRel) & !CLOSED;
-                    let last = if broken("mpsc-retired-early") { start_of(last) } else { last };
+                    let last = if broken("mpsc-retired-early") { start } else { last };
                     this.retire(last);
                 }
             } else {
