@@ -92,3 +92,10 @@ pub(crate) mod timers;
 #[cfg(all(feature = "rt", not(feature = "time")))]
 #[path = "timers_off.rs"]
 pub(crate) mod timers;
+#[cfg(all(not(feature = "rt"), any(feature = "net", feature = "signal")))]
+mod without_rt;
+
+#[cfg(all(not(feature = "rt"), any(feature = "net", feature = "signal")))]
+pub(crate) use self::without_rt::context;
+#[cfg(all(not(feature = "rt"), feature = "net"))]
+pub(crate) use self::without_rt::handoff;
