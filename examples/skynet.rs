@@ -49,7 +49,7 @@ async fn main() -> Result<(), String> {
     let took = begun.elapsed();
 
     let gs = (leaves * 10 - 1) / 9;
-    println!("sum {sum} from {gs} Gs in {took:.1?}, {:.0?} a G", took / gs as u32);
+    println!("sum {sum} from {gs} Gs in {took:.1?}, {:.2?} a G", took / gs as u32);
     assert_eq!(sum, leaves * (leaves - 1) / 2);
     Ok(())
 }
