@@ -85,7 +85,7 @@ pub(super) struct Locked {
     /// One of those has been started and has not yet taken a closure.
     pub(super) blocking_starting: bool,
     /// current_thread: callers of `block_on` that wait for the P.
-    pub(super) drivers: Vec<Arc<Root>>,
+    pub(super) drivers: Vec<std::sync::Arc<Root>>,
     /// Wakes who waits for `threads` to become empty.
     pub(super) closer: Option<std::thread::Thread>,
 }
