@@ -40,8 +40,7 @@ impl Watch {
         let mut watches = registry.watches.lock();
         let netpoll: *const Netpoll = home.poller();
         // An address is enough: a watch in the list keeps its poller alive.
-        if let Some(watch) =
-            watches.iter().find(|watch| std::ptr::eq(watch.home.poller(), netpoll))
+        if let Some(watch) = watches.iter().find(|watch| std::ptr::eq(watch.home.poller(), netpoll))
         {
             return Ok(watch.clone());
         }
