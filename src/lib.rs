@@ -14,6 +14,8 @@ mod scheduler;
 
 pub mod io;
 #[cfg(feature = "rt")]
+pub mod executor;
+#[cfg(feature = "rt")]
 pub mod runtime;
 #[cfg(feature = "rt")]
 pub mod task;
@@ -26,6 +28,8 @@ pub mod sync;
 #[cfg(feature = "time")]
 pub mod time;
 
+#[cfg(feature = "rt")]
+pub use executor::Executor;
 #[cfg(feature = "rt")]
 pub use task::spawn;
 

@@ -17,6 +17,12 @@ pub(crate) mod context {
         }
     }
 
+    /// There is no scheduler in this build.
+    #[cfg(feature = "signal")]
+    pub(crate) fn current() -> Result<SchedRef, ()> {
+        Err(())
+    }
+
     /// Panics: there is no scheduler in this build.
     #[track_caller]
     pub(crate) fn current_or_panic() -> SchedRef {
