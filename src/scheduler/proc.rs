@@ -12,7 +12,6 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::context;
-use super::m::M;
 use super::netpoll::Poller;
 use super::p::{Role, Shell, P};
 use super::sched::Sched;
@@ -30,8 +29,7 @@ use crate::primitives::sync::{broken, thread};
 use super::limits::{RUNNEXT_STREAK, TIMER_TICK};
 
 /// What an M keeps to itself.
-pub(super) struct Local<'a> {
-    pub(super) m: &'a M,
+pub(super) struct Local {
     /// Counted in `nmspinning`: a promise to look at everything before it goes.
     pub(super) spinning: bool,
     pub(super) rand: Rand,
@@ -43,10 +41,9 @@ pub(super) struct Local<'a> {
     busy_since: Instant,
 }
 
-impl<'a> Local<'a> {
-    pub(super) fn new(m: &'a M) -> Local<'a> {
+impl Local {
+    pub(super) fn new() -> Local {
         Local {
-            m,
             spinning: false,
             rand: Rand::from_entropy(),
             order: StealOrder::new(),
@@ -67,7 +64,7 @@ enum Found {
 
 impl Sched {
     /// Go's `schedule`: runs Gs until this M has no P any more.
-    pub(super) fn schedule(&self, local: &mut Local<'_>) {
+    pub(super) fn schedule(&self, local: &mut Local) {
         local.busy_since = Instant::now();
         loop {
             // Looked up anew for each G: a poll may give the shell away.
@@ -118,7 +115,7 @@ impl Sched {
 
     /// A searcher found something: it stops being one, and somebody else takes over the search if there
     /// may be more.
-    fn resetspinning(&self, local: &mut Local<'_>) {
+    fn resetspinning(&self, local: &mut Local) {
         local.spinning = false;
         // Ordering(spinning): SeqCst; the fence of `wakep` comes between it and the look at the permits.
         self.nmspinning.fetch_sub(1, SeqCst);
@@ -128,7 +125,7 @@ impl Sched {
     }
 
     /// Go's `findRunnable`. Blocks only through the poller.
-    fn find_runnable(&self, local: &mut Local<'_>, shell: Shell<'_>) -> Found {
+    fn find_runnable(&self, local: &mut Local, shell: Shell<'_>) -> Found {
         let mut shell = shell;
         loop {
             if self.is_closed() {
@@ -243,7 +240,7 @@ impl Sched {
     /// Runs the due timers of `p`, ours or another's. True: something was readied.
     pub(super) fn run_timers(
         &self,
-        local: &mut Local<'_>,
+        local: &mut Local,
         shell: Shell<'_>,
         p: &P,
         now: u64,
@@ -258,7 +255,7 @@ impl Sched {
     }
 
     /// A look at the poller that does not block. True: something became ready.
-    fn netpoll_look(&self, local: &mut Local<'_>, shell: Option<Shell<'_>>) -> bool {
+    fn netpoll_look(&self, local: &mut Local, shell: Option<Shell<'_>>) -> bool {
         let Some(mut poller) = self.netpoll.try_poller() else { return false };
         self.netpoll_once(&mut poller, Some(Duration::ZERO), &mut local.ready);
         drop(poller);
@@ -272,7 +269,7 @@ impl Sched {
         2 * self.nmspinning.load(Relaxed) < self.procs - self.npidle.load(Relaxed).min(self.procs)
     }
 
-    fn become_spinning(&self, local: &mut Local<'_>) {
+    fn become_spinning(&self, local: &mut Local) {
         if !local.spinning {
             local.spinning = true;
             // Ordering(spinning): SeqCst: submitters that see it rely on our coming looks.
@@ -284,7 +281,7 @@ impl Sched {
 
     /// Go's steps 14 and 15: gives the permit up with its empty shell, unless there is a reason not to
     /// (false).
-    fn give_up(&self, local: &mut Local<'_>, shell: Shell<'_>) -> bool {
+    fn give_up(&self, local: &mut Local, shell: Shell<'_>) -> bool {
         let mut locked = self.lock.lock();
         // Relaxed: set under the lock.
         if !local.spinning && self.needspinning.load(Relaxed) {
@@ -303,7 +300,7 @@ impl Sched {
 
     /// Go's steps 16 to 18, without a P. Answers a P to go on with, or nothing: then this M has no
     /// reason to stay awake.
-    fn search_without_p<'s>(&'s self, local: &mut Local<'_>) -> Option<&'s P> {
+    fn search_without_p<'s>(&'s self, local: &mut Local) -> Option<&'s P> {
         let was_spinning = std::mem::take(&mut local.spinning);
         if was_spinning {
             // Ordering(spinning): SeqCst. First leave the count, then look.
@@ -358,7 +355,7 @@ impl Sched {
     }
 
     /// One M sleeps in the poller, without a P; the others leave it to that one.
-    fn poll_blocking<'s>(&'s self, local: &mut Local<'_>) -> Option<&'s P> {
+    fn poll_blocking<'s>(&'s self, local: &mut Local) -> Option<&'s P> {
         let mut poller = loop {
             if let Some(poller) = self.netpoll.try_poller() {
                 break poller;
@@ -431,7 +428,7 @@ impl Sched {
     }
 
     /// The shutdown has begun: give everything up.
-    fn leave(&self, local: &mut Local<'_>, shell: Shell<'_>) {
+    fn leave(&self, local: &mut Local, shell: Shell<'_>) {
         self.abandon(shell);
         shell.stats.busy_ns.add(local.busy_since.elapsed().as_nanos() as u64);
         let p = self.releasep(shell);

@@ -77,7 +77,6 @@ pub(super) struct Locked {
     pub(super) midle: Vec<Arc<M>>,
     /// Threads that have been started and not yet ended.
     pub(super) threads: Vec<Thread>,
-    pub(super) mnext: u32,
     /// After the close: Ms that have ended.
     pub(super) mexited: usize,
     /// Ms that run blocking closures, or are on the way to.
@@ -134,7 +133,6 @@ impl Sched {
                 spare: Vec::new(),
                 midle: Vec::with_capacity(procs + 1),
                 threads: Vec::with_capacity(procs + 1),
-                mnext: 0,
                 mexited: 0,
                 nblocking: 0,
                 blocking_starting: false,
@@ -399,7 +397,6 @@ impl std::fmt::Debug for SchedRef {
     }
 }
 
-#[cfg(feature = "time")]
 // SAFETY: shells, and the timers in them, are freed with the scheduler, which the reference keeps.
 unsafe impl super::timers::TimerHome for SchedRef {
     fn timers(&self) -> &Timers {

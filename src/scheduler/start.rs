@@ -27,8 +27,7 @@ impl Sched {
         let sched = self.owned_ref();
         let m = {
             let mut locked = self.lock.lock();
-            let m = Arc::new(M::new(locked.mnext));
-            locked.mnext += 1;
+            let m = Arc::new(M::new());
             locked.threads.push(Thread { m: m.clone(), join: None });
             m
         };
@@ -136,9 +135,8 @@ impl Sched {
 /// What an M's thread runs.
 fn mstart(sched: SchedRef, m: Arc<M>) {
     let entered = context::enter(&sched);
-    context::set_is_m(true);
     sched.hook(&sched.config.on_thread_start);
-    let mut local = Local::new(&m);
+    let mut local = Local::new();
     loop {
         if let Some((p, spinning)) = m.take() {
             sched.acquirep(p.get(&sched));
@@ -157,6 +155,5 @@ fn mstart(sched: SchedRef, m: Arc<M>) {
     }
     drop(local);
     sched.mexit(&m);
-    context::set_is_m(false);
     drop(entered);
 }
