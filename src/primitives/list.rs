@@ -186,12 +186,13 @@ mod tests {
             let i = rand.below(16);
             let node = nodes[i as usize];
             match rand.below(4) {
-                // SAFETY (here and below): the nodes are leaked boxes, alive to the end of the test.
                 0 if !model.contains(&i) => {
+                    // SAFETY: the nodes are leaked boxes, alive to the end of the test.
                     unsafe { list.push_back(node) };
                     model.push(i);
                 }
                 1 => {
+                    // SAFETY: as above, and there is no other list.
                     let removed = unsafe { list.remove(node) };
                     assert_eq!(removed, model.contains(&i));
                     model.retain(|&x| x != i);

@@ -114,7 +114,7 @@ impl PPtr {
     }
 
     /// The shell, for as long as its scheduler is borrowed.
-    pub(super) fn get<'a>(self, sched: &'a Sched) -> &'a P {
+    pub(super) fn get(self, sched: &Sched) -> &P {
         // SAFETY: shells are freed with their scheduler, which is borrowed.
         let p = unsafe { self.0.as_ref() };
         debug_assert!(std::ptr::eq(p.sched, sched));
@@ -124,6 +124,7 @@ impl PPtr {
 
 impl Sched {
     /// A scheduler with `procs` permits and as many shells, all idle. No thread is started.
+    #[allow(clippy::new_ret_no_self)] // a scheduler exists behind counted references only
     pub(crate) fn new(procs: usize, config: Config) -> io::Result<SchedRef> {
         let netpoll = Netpoll::new(config.enable_io)?;
         let sched = Box::new(Sched {

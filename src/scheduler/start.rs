@@ -93,26 +93,26 @@ impl Sched {
             locked.midle.push(m.clone());
         }
         self.hook(&self.config.on_thread_park);
-        let woken = loop {
+        let woken = 'sleep: {
             if m.note.sleep_timeout(self.config.keep_alive) {
-                break Woken::Look;
+                break 'sleep Woken::Look;
             }
             let mut locked = self.lock.lock();
             let Some(at) = locked.midle.iter().position(|idle| Arc::ptr_eq(idle, m)) else {
                 // Somebody took us off the list: a wake-up is on its way.
                 drop(locked);
                 m.note.sleep();
-                break Woken::Look;
+                break 'sleep Woken::Look;
             };
             // As many Ms as there are Ps stay for ever: they are what the next burst needs.
             if locked.threads.len() > self.procs as usize + 1 {
                 locked.midle.remove(at);
-                break Woken::End;
+                break 'sleep Woken::End;
             }
             drop(locked);
             // Nobody above us is going to leave before us: no more looks at the clock.
             m.note.sleep();
-            break Woken::Look;
+            Woken::Look
         };
         self.hook(&self.config.on_thread_unpark);
         woken

@@ -493,9 +493,12 @@ impl<T> Drop for Receiver<T> {
         if let Some(side) = self.side.take() {
             let state = close(side.get());
             // The value dies here, not on the sender's thread.
-            // SAFETY: with `COMPLETE` the cell is the receiver's.
-            let value =
-                if state & COMPLETE != 0 { unsafe { side.get().take_value() } } else { None };
+            let value = if state & COMPLETE != 0 {
+                // SAFETY: with `COMPLETE` the cell is the receiver's.
+                unsafe { side.get().take_value() }
+            } else {
+                None
+            };
             side.leave(state, RX_GONE, TX_GONE);
             drop(value);
         }

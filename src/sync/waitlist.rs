@@ -196,9 +196,8 @@ impl WaitList {
 
 impl Drop for WaitList {
     fn drop(&mut self) {
-        if !self.queue.get_mut().is_empty()
-            && !(cfg!(all(test, gmp_loom)) && std::thread::panicking())
-        {
+        let failed_model = cfg!(all(test, gmp_loom)) && std::thread::panicking();
+        if !failed_model && !self.queue.get_mut().is_empty() {
             // Waiting futures borrow or own what holds the list, so this cannot happen; if it did, their
             // links would dangle.
             std::process::abort();
