@@ -81,7 +81,6 @@ pub(super) struct Locked {
     pub(super) midle: Vec<Arc<M>>,
     /// Threads that have been started and not yet ended.
     pub(super) threads: Vec<Thread>,
-    pub(super) mnext: u32,
     pub(super) sysmon_started: bool,
     pub(super) sysmon: Option<std::thread::JoinHandle<()>>,
     /// After the close: Ms that have ended.
@@ -121,7 +120,7 @@ impl PPtr {
     }
 
     /// The shell, for as long as its scheduler is borrowed.
-    pub(super) fn get<'a>(self, sched: &'a Sched) -> &'a P {
+    pub(super) fn get(self, sched: &Sched) -> &P {
         // SAFETY: shells are freed with their scheduler, which is borrowed.
         let p = unsafe { self.0.as_ref() };
         debug_assert!(std::ptr::eq(p.sched, sched));
@@ -131,6 +130,7 @@ impl PPtr {
 
 impl Sched {
     /// A scheduler with `procs` permits and as many shells, all idle. No thread is started.
+    #[allow(clippy::new_ret_no_self)] // a scheduler exists behind counted references only
     pub(crate) fn new(procs: usize, config: Config) -> io::Result<SchedRef> {
         let netpoll = Netpoll::new(config.enable_io)?;
         let sched = Box::new(Sched {
@@ -140,7 +140,6 @@ impl Sched {
                 spare: Vec::new(),
                 midle: Vec::with_capacity(procs + 1),
                 threads: Vec::with_capacity(procs + 1),
-                mnext: 0,
                 sysmon_started: false,
                 sysmon: None,
                 mexited: 0,
@@ -409,7 +408,6 @@ impl std::fmt::Debug for SchedRef {
     }
 }
 
-#[cfg(feature = "time")]
 // SAFETY: shells, and the timers in them, are freed with the scheduler, which the reference keeps.
 unsafe impl super::timers::TimerHome for SchedRef {
     fn timers(&self) -> &Timers {

@@ -9,10 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::{clock, Duration, Instant};
 use crate::g::coop;
-#[cfg(feature = "rt")]
 use crate::scheduler::context::{current_or_panic, SchedRef};
-#[cfg(not(feature = "rt"))]
-use crate::scheduler::timers::absent::{current_or_panic, SchedRef};
 use crate::scheduler::timers::{Look, TimerEntry};
 
 /// Texts that programs compare: they are tokio's.
