@@ -287,7 +287,7 @@ impl Sched {
     fn give_up(&self, local: &mut Local<'_>, shell: Shell<'_>) -> bool {
         let mut locked = self.lock.lock();
         // Relaxed: set under the lock.
-        if !local.spinning && self.needspinning.load(Relaxed) {
+        if !local.spinning && self.needspinning.load(Relaxed) && !broken("needspinning_ignored") {
             drop(locked);
             self.become_spinning(local);
             return false;
@@ -305,6 +305,7 @@ impl Sched {
     /// reason to stay awake.
     fn search_without_p<'s>(&'s self, local: &mut Local<'_>) -> Option<&'s P> {
         let was_spinning = std::mem::take(&mut local.spinning);
+        let early = broken("search_looks_before_leaving").then(|| self.anything_queued(was_spinning));
         if was_spinning {
             // Ordering(spinning): SeqCst. First leave the count, then look.
             self.nmspinning.fetch_sub(1, SeqCst);
@@ -317,7 +318,7 @@ impl Sched {
         if self.is_closed() {
             return None;
         }
-        if self.anything_queued(was_spinning) {
+        if early.unwrap_or_else(|| self.anything_queued(was_spinning)) {
             let mut locked = self.lock.lock();
             if let Some(p) = self.pidleget_spinning(&mut locked) {
                 drop(locked);
@@ -332,14 +333,12 @@ impl Sched {
     /// The second look. Who did not search never promised to find local work of others; what no P owns
     /// (the global queue, the shells of `block_on` callers) everybody looks at.
     fn anything_queued(&self, was_spinning: bool) -> bool {
-        if broken("search_no_recheck") {
-            return false;
-        }
-        if !self.globrunq.is_empty() {
+        if !self.globrunq.is_empty() && !broken("recheck_skips_global") {
             return true;
         }
         self.shells().any(|p| match p.role() {
-            Role::Root => !p.runq.is_empty(),
+            Role::Root => !p.runq.is_empty() && !broken("recheck_skips_roots"),
+            _ if broken("recheck_skips_rings") => false,
             _ => was_spinning && (p.runq.len() > 0 || super::steal::next_is_stuck(p)),
         })
     }
@@ -354,7 +353,20 @@ impl Sched {
         // Ordering(poll-until): publish, full fence, then the caller looks at the timers (again);
         // `timer_added` does it the other way round, so one of the two sees the other.
         self.poll_until.store(until, SeqCst);
-        fence(SeqCst);
+        if !broken("poll_until_no_fence") {
+            fence(SeqCst);
+        }
+    }
+
+    /// Says until when this M, which has the right to poll, will sleep: until the earliest timer. Who adds
+    /// one from now on sees that.
+    pub(super) fn publish_earliest(&self) -> u64 {
+        let deadline = self.earliest_timer();
+        self.publish_poll_until(deadline.max(1));
+        if broken("poll_until_no_second_look") {
+            return deadline;
+        }
+        deadline.min(self.earliest_timer())
     }
 
     /// One M sleeps in the poller, without a P; the others leave it to that one.
@@ -376,9 +388,7 @@ impl Sched {
             // about to run Gs for long. Leave only when a sleeper is there.
             thread::yield_now();
         };
-        let deadline = self.earliest_timer();
-        self.publish_poll_until(deadline.max(1));
-        let deadline = deadline.min(self.earliest_timer());
+        let deadline = self.publish_earliest();
         let timeout = match deadline {
             u64::MAX => None,
             _ => Some(Duration::from_nanos(deadline.saturating_sub(self.now()))),
@@ -403,11 +413,11 @@ impl Sched {
                 self.acquirep(p);
                 if let Some(shell) = context::shell_of(self) {
                     self.inject_wakers(Some(shell), &mut local.ready, &mut local.foreign);
-                    let p = self.releasep(shell);
-                    self.become_spinning(local);
-                    return Some(p);
                 }
-                unreachable!("acquirep just set the shell")
+                // Looked up anew: foreign wakers may have given the shell away.
+                let p = self.releasep(context::shell_of(self)?);
+                self.become_spinning(local);
+                Some(p)
             }
             None => {
                 self.inject_wakers(None, &mut local.ready, &mut local.foreign);

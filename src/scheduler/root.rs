@@ -18,6 +18,7 @@ use super::sched::{PPtr, Sched, SchedRef};
 use crate::g::{block, coop};
 use crate::primitives::note::Note;
 use crate::primitives::sync::atomic::Ordering::Relaxed;
+use crate::primitives::sync::broken;
 
 /// Where the thread of a `block_on` sleeps; its waker.
 pub(crate) struct Root {
@@ -113,7 +114,7 @@ impl Drop for RootShell<'_> {
         sched.retire_root(shell);
         context::swap_shell(self.outer);
         let mut locked = sched.lock.lock();
-        if sched.is_closed() {
+        if sched.is_closed() && !broken("shutdown_root_no_walk") {
             // The closer may have walked our shard before our last insert.
             drop(locked);
             p.allg.walk(|g| g.shutdown());
@@ -133,10 +134,11 @@ impl Sched {
         }
         shell.set_role(Role::Idle);
         self.nroots.fetch_sub(1, Relaxed);
-        // The stock goes back with each root: the next one may be of another thread, long after.
-        self.return_refs(shell.drain_sched_refs());
         if moved {
             self.wakep();
         }
+        // The stock goes back with each root: the next one may be of another thread, long after. Last,
+        // because `wakep` may make a reference.
+        self.return_refs(shell.drain_sched_refs());
     }
 }
