@@ -30,14 +30,12 @@ struct Context {
     is_m: Cell<bool>,
 }
 
-thread_local! {
-    static CONTEXT: Context = const {
-        Context {
-            sched: Cell::new(ptr::null()),
-            shell: Cell::new(ptr::null()),
-            depth: Cell::new(0),
-            is_m: Cell::new(false),
-        }
+thread_local_const! {
+    static CONTEXT: Context = Context {
+        sched: Cell::new(ptr::null()),
+        shell: Cell::new(ptr::null()),
+        depth: Cell::new(0),
+        is_m: Cell::new(false),
     };
 }
 

@@ -59,6 +59,8 @@ pub(crate) mod handoff;
 pub(crate) mod limits;
 #[cfg(feature = "rt")]
 pub(crate) mod m;
+#[cfg(all(test, gmp_loom, feature = "rt", feature = "time"))]
+mod models;
 #[cfg(any(feature = "rt", feature = "net", feature = "signal"))]
 pub(crate) mod netpoll;
 #[cfg(feature = "rt")]

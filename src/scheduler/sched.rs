@@ -34,7 +34,7 @@ use crate::primitives::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{AcqRel, Relaxed, Release, SeqCst},
 };
-use crate::primitives::sync::{Arc, Mutex};
+use crate::primitives::sync::{thread, Arc, Mutex};
 
 /// The number of the all-G shard that serves threads without a shell.
 const FOREIGN_SHARD: u32 = u32::MAX - 1;
@@ -85,16 +85,16 @@ pub(super) struct Locked {
     /// One of those has been started and has not yet taken a closure.
     pub(super) blocking_starting: bool,
     /// current_thread: callers of `block_on` that wait for the P.
-    pub(super) drivers: Vec<Arc<Root>>,
+    pub(super) drivers: Vec<std::sync::Arc<Root>>,
     /// Wakes who waits for `threads` to become empty.
-    pub(super) closer: Option<std::thread::Thread>,
+    pub(super) closer: Option<thread::Thread>,
 }
 
 /// A thread of the scheduler's.
 pub(super) struct Thread {
     pub(super) m: Arc<M>,
     /// `None` for the moment between the decision to make it and its making.
-    pub(super) join: Option<std::thread::JoinHandle<()>>,
+    pub(super) join: Option<thread::JoinHandle<()>>,
 }
 
 /// The address of a shell on a list.
@@ -452,6 +452,14 @@ impl Schedule for SchedRef {
 
 /// Memory for a G from the global allocator.
 pub(super) fn alloc_g(layout: Layout) -> NonNull<u8> {
+    #[cfg(all(test, gmp_loom))]
+    return crate::g::models::heap::alloc(layout);
+    #[cfg(not(all(test, gmp_loom)))]
+    alloc_from_system(layout)
+}
+
+#[cfg(not(all(test, gmp_loom)))]
+fn alloc_from_system(layout: Layout) -> NonNull<u8> {
     // SAFETY: a G is never of size zero: it has a header.
     let memory = unsafe { std::alloc::alloc(layout) };
     NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout))
@@ -459,6 +467,9 @@ pub(super) fn alloc_g(layout: Layout) -> NonNull<u8> {
 
 /// Gives memory from `alloc_g` back.
 pub(super) fn dealloc_g(memory: NonNull<u8>, layout: Layout) {
+    #[cfg(all(test, gmp_loom))]
+    return crate::g::models::heap::dealloc(memory, layout);
+    #[cfg(not(all(test, gmp_loom)))]
     // SAFETY: from `alloc_g` with this layout, by `Schedule`'s contract.
     unsafe { std::alloc::dealloc(memory.as_ptr(), layout) }
 }

@@ -11,7 +11,7 @@ use super::m::M;
 use super::p::P;
 use super::proc::Local;
 use super::sched::{Sched, SchedRef, Thread};
-use crate::primitives::sync::Arc;
+use crate::primitives::sync::{broken, thread, Arc};
 
 /// Why an M woke up.
 enum Woken {
@@ -35,7 +35,7 @@ impl Sched {
         if let Some((p, spinning)) = p {
             m.give(p, spinning);
         }
-        let mut builder = std::thread::Builder::new().name((self.config.thread_name)());
+        let mut builder = thread::Builder::new().name((self.config.thread_name)());
         if let Some(bytes) = self.config.stack_size {
             builder = builder.stack_size(bytes);
         }
@@ -84,7 +84,7 @@ impl Sched {
     fn stopm(&self, m: &Arc<M>) -> Woken {
         {
             let mut locked = self.lock.lock();
-            if self.is_closed() {
+            if self.is_closed() && !broken("stopm_overlooks_close") {
                 return Woken::End;
             }
             if self.blocking_waits(&locked) {
