@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Handle, Runtime};
 use crate::scheduler::config::{Config, Flavor, Hook};
 use crate::scheduler::limits::{
-    GLOBRUNQ_TICK, KEEP_ALIVE_SECS, MAX_BLOCKING, MAX_PROCS, NETPOLL_TICK,
+    GLOBRUNQ_TICK, KEEP_ALIVE_SECS, MAX_BLOCKING, MAX_PROCS, NETPOLL_TICK, SPIN_MAX_NS,
 };
 use crate::scheduler::procs;
 use crate::scheduler::sched::Sched;
@@ -272,6 +272,8 @@ impl Builder {
             stack_size: self.stack_size,
             globrunq_tick,
             netpoll_tick: self.netpoll_tick,
+            sysmon: true,
+            spin_ns: SPIN_MAX_NS,
             enable_io: self.enable_io,
             enable_time: self.enable_time,
             on_thread_start: self.on_thread_start.clone(),

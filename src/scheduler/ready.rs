@@ -61,7 +61,7 @@ where
             sched.inject(g);
             // The fence in `wakep` lies between our insert into the all-G list and this look; the
             // closer has its own between `close` and its walk. Whoever claims the G drops its future.
-            if sched.is_closed() {
+            if sched.is_closed() && !broken("spawn_ignores_close") {
                 // SAFETY: the handle keeps the G alive.
                 unsafe { GRef::new(header) }.shutdown();
             }
@@ -167,11 +167,13 @@ impl Sched {
     pub(crate) fn wakep(&self) {
         if !broken("wakep_no_fence") {
             // Ordering(park): full fence between the publication before us and the looks below; pairs
-            // with the one in `stop_searching`.
+            // with the one in `search_without_p`.
             fence(SeqCst);
         }
         if self.is_closed() {
+            // No M is started any more; those that there are look at `closed` by themselves.
             self.drop_global();
+            return;
         }
         if self.config.flavor == Flavor::CurrentThread {
             // The driver itself looks before it sleeps.
@@ -278,7 +280,9 @@ impl Sched {
     pub(crate) fn timer_added(&self, when: u64) {
         // Ordering(poll-until): full fence between the timer's publication and the look; pairs with the
         // one between the poller's publication of its deadline and its last look at the timers.
-        fence(SeqCst);
+        if !broken("timer_added_no_fence") {
+            fence(SeqCst);
+        }
         // Acquire: nothing rides on it; the fence decides.
         let until = self.poll_until.load(Acquire);
         if until == 0 {

@@ -11,7 +11,7 @@ use super::m::M;
 use super::p::P;
 use super::proc::Local;
 use super::sched::{Sched, SchedRef, Thread};
-use crate::primitives::sync::Arc;
+use crate::primitives::sync::{broken, thread, Arc};
 
 /// Why an M woke up.
 enum Woken {
@@ -35,7 +35,7 @@ impl Sched {
             m.give(p, spinning);
             self.start_sysmon();
         }
-        let mut builder = std::thread::Builder::new().name((self.config.thread_name)());
+        let mut builder = thread::Builder::new().name((self.config.thread_name)());
         if let Some(bytes) = self.config.stack_size {
             builder = builder.stack_size(bytes);
         }
@@ -84,7 +84,7 @@ impl Sched {
     fn stopm(&self, m: &Arc<M>) -> Woken {
         {
             let mut locked = self.lock.lock();
-            if self.is_closed() {
+            if self.is_closed() && !broken("stopm_overlooks_close") {
                 return Woken::End;
             }
             if self.blocking_waits(&locked) {
@@ -137,7 +137,7 @@ impl Sched {
 fn mstart(sched: SchedRef, m: Arc<M>) {
     let entered = context::enter(&sched);
     sched.hook(&sched.config.on_thread_start);
-    let mut local = Local::new();
+    let mut local = Local::new(sched.config.spin_ns);
     loop {
         if let Some((p, spinning)) = m.take() {
             sched.acquirep(p.get(&sched));
