@@ -49,3 +49,6 @@ pub(crate) const MAX_BLOCKING: usize = 512;
 
 /// Seconds that an M beyond the number of Ps stays parked before its thread ends. tokio's.
 pub(crate) const KEEP_ALIVE_SECS: u64 = 10;
+
+/// What threads are called unless the builder says otherwise. Linux shows 15 bytes of it.
+pub(crate) const DEFAULT_THREAD_NAME: &str = "gmp-m";

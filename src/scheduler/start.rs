@@ -7,6 +7,7 @@ use std::io;
 
 use super::config::Hook;
 use super::context;
+use super::limits::DEFAULT_THREAD_NAME;
 use super::m::M;
 use super::p::P;
 use super::proc::Local;
@@ -25,6 +26,11 @@ impl Sched {
     /// Go's `newm`: a new thread, with a P in transit or to run blocking closures.
     pub(super) fn newm(&self, p: Option<(&P, bool)>) -> io::Result<()> {
         let sched = self.owned_ref();
+        // Foreign code, so before anything is entered anywhere.
+        let mut builder = std::thread::Builder::new().name(self.thread_name());
+        if let Some(bytes) = self.config.stack_size {
+            builder = builder.stack_size(bytes);
+        }
         let m = {
             let mut locked = self.lock.lock();
             let m = Arc::new(M::new(locked.mnext));
@@ -34,10 +40,6 @@ impl Sched {
         };
         if let Some((p, spinning)) = p {
             m.give(p, spinning);
-        }
-        let mut builder = std::thread::Builder::new().name((self.config.thread_name)());
-        if let Some(bytes) = self.config.stack_size {
-            builder = builder.stack_size(bytes);
         }
         let spawned = {
             let m = m.clone();
@@ -59,6 +61,20 @@ impl Sched {
                 }
                 self.tell_closer(&mut locked);
                 Err(error)
+            }
+        }
+    }
+
+    /// What the builder's function calls the next thread. It may panic, and it may answer what std
+    /// refuses by a panic of its own (a zero byte): neither is a reason to lose a P.
+    fn thread_name(&self) -> String {
+        let name = std::panic::AssertUnwindSafe(|| (self.config.thread_name)());
+        match std::panic::catch_unwind(name) {
+            Ok(name) => name.replace('\0', ""),
+            Err(payload) => {
+                // The panic hook has printed it.
+                std::mem::forget(payload);
+                DEFAULT_THREAD_NAME.to_owned()
             }
         }
     }
