@@ -1,5 +1,6 @@
 //! gmp: Go's scheduler under Rust's async.
-#![allow(dead_code)] // until the layers above are in
+// A partial set of features leaves some of the lower layers without a user; `full` must not.
+#![cfg_attr(not(feature = "full"), allow(dead_code, unreachable_pub, unused_imports))]
 
 #[macro_use]
 mod primitives;
@@ -10,9 +11,12 @@ mod macros;
 pub mod macros_support;
 
 mod g;
+#[cfg(feature = "__scheduler")]
 mod scheduler;
 
 pub mod io;
+#[cfg(feature = "rt")]
+pub mod executor;
 #[cfg(feature = "rt")]
 pub mod runtime;
 #[cfg(feature = "rt")]
@@ -26,6 +30,8 @@ pub mod sync;
 #[cfg(feature = "time")]
 pub mod time;
 
+#[cfg(feature = "rt")]
+pub use executor::Executor;
 #[cfg(feature = "rt")]
 pub use task::spawn;
 

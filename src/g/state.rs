@@ -203,7 +203,7 @@ impl std::fmt::Debug for State {
 impl State {
     /// A Runnable G with a join handle and `refs` references.
     pub(crate) fn new(refs: usize) -> State {
-        State(AtomicUsize::new(NOTIFIED | JOIN_INTEREST | refs * REF_ONE))
+        State(AtomicUsize::new(NOTIFIED | JOIN_INTEREST | (refs * REF_ONE)))
     }
 
     /// Acquire: what the last transition published may be read.

@@ -82,7 +82,7 @@ impl Note {
     }
 }
 
-#[cfg(all(target_os = "linux", feature = "rt", not(miri), not(all(test, gmp_loom))))]
+#[cfg(all(target_os = "linux", feature = "__scheduler", not(miri), not(all(test, gmp_loom))))]
 #[allow(unsafe_code)]
 mod kernel {
     use super::{AtomicU32, Ordering, PARKED};
@@ -143,7 +143,10 @@ mod kernel {
     }
 }
 
-#[cfg(all(any(not(target_os = "linux"), not(feature = "rt"), miri), not(all(test, gmp_loom))))]
+#[cfg(all(
+    any(not(target_os = "linux"), not(feature = "__scheduler"), miri),
+    not(all(test, gmp_loom))
+))]
 mod kernel {
     use super::{AtomicU32, Ordering, PARKED};
     use std::sync::{Condvar, Mutex, PoisonError};

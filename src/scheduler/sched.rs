@@ -29,6 +29,7 @@ use crate::g::cell::{Header, Place};
 use crate::g::raw::{GRef, G};
 use crate::g::Schedule;
 use crate::primitives::appendvec::AppendVec;
+use crate::primitives::note::Note;
 use crate::primitives::padded::Padded;
 use crate::primitives::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
@@ -54,6 +55,9 @@ pub(crate) struct Sched {
     /// Threads in `block_on` whose shells hold work that only others run.
     pub(super) nroots: AtomicU32,
     closed: AtomicBool,
+    /// sysmon sleeps for good, until a permit is taken. Set under the lock.
+    pub(super) sysmon_waits: AtomicBool,
+    pub(super) sysmon_note: Note,
     pub(crate) procs: u32,
     pub(super) globrunq: Globrunq,
     /// Every shell there ever was, by id; shells are freed with the scheduler.
@@ -77,7 +81,8 @@ pub(super) struct Locked {
     pub(super) midle: Vec<Arc<M>>,
     /// Threads that have been started and not yet ended.
     pub(super) threads: Vec<Thread>,
-    pub(super) mnext: u32,
+    pub(super) sysmon_started: bool,
+    pub(super) sysmon: Option<std::thread::JoinHandle<()>>,
     /// After the close: Ms that have ended.
     pub(super) mexited: usize,
     /// Ms that run blocking closures, or are on the way to.
@@ -85,7 +90,7 @@ pub(super) struct Locked {
     /// One of those has been started and has not yet taken a closure.
     pub(super) blocking_starting: bool,
     /// current_thread: callers of `block_on` that wait for the P.
-    pub(super) drivers: Vec<Arc<Root>>,
+    pub(super) drivers: Vec<std::sync::Arc<Root>>,
     /// Wakes who waits for `threads` to become empty.
     pub(super) closer: Option<std::thread::Thread>,
 }
@@ -115,7 +120,7 @@ impl PPtr {
     }
 
     /// The shell, for as long as its scheduler is borrowed.
-    pub(super) fn get<'a>(self, sched: &'a Sched) -> &'a P {
+    pub(super) fn get(self, sched: &Sched) -> &P {
         // SAFETY: shells are freed with their scheduler, which is borrowed.
         let p = unsafe { self.0.as_ref() };
         debug_assert!(std::ptr::eq(p.sched, sched));
@@ -125,6 +130,7 @@ impl PPtr {
 
 impl Sched {
     /// A scheduler with `procs` permits and as many shells, all idle. No thread is started.
+    #[allow(clippy::new_ret_no_self)] // a scheduler exists behind counted references only
     pub(crate) fn new(procs: usize, config: Config) -> io::Result<SchedRef> {
         let netpoll = Netpoll::new(config.enable_io)?;
         let sched = Box::new(Sched {
@@ -134,7 +140,8 @@ impl Sched {
                 spare: Vec::new(),
                 midle: Vec::with_capacity(procs + 1),
                 threads: Vec::with_capacity(procs + 1),
-                mnext: 0,
+                sysmon_started: false,
+                sysmon: None,
                 mexited: 0,
                 nblocking: 0,
                 blocking_starting: false,
@@ -147,6 +154,8 @@ impl Sched {
             poll_until: AtomicU64::new(0),
             nroots: AtomicU32::new(0),
             closed: AtomicBool::new(false),
+            sysmon_waits: AtomicBool::new(false),
+            sysmon_note: Note::new(),
             procs: procs as u32,
             globrunq: Globrunq::new(),
             shells: AppendVec::new(),
@@ -399,7 +408,6 @@ impl std::fmt::Debug for SchedRef {
     }
 }
 
-#[cfg(feature = "time")]
 // SAFETY: shells, and the timers in them, are freed with the scheduler, which the reference keeps.
 unsafe impl super::timers::TimerHome for SchedRef {
     fn timers(&self) -> &Timers {

@@ -87,7 +87,7 @@ impl Sched {
     /// Go's `stealWork`. `now` is the clock if it was read already, else 0.
     pub(super) fn stealwork(
         &self,
-        local: &mut Local<'_>,
+        local: &mut Local,
         shell: Shell<'_>,
         mut now: u64,
     ) -> Option<G> {
