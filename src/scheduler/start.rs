@@ -3,7 +3,7 @@
 //!
 //! An M without a P looks for blocking closures before it sleeps: one pool of threads serves both.
 
-use std::io;
+use std::io::{self, Write};
 
 use super::config::Hook;
 use super::context;
@@ -12,6 +12,7 @@ use super::m::M;
 use super::p::P;
 use super::proc::Local;
 use super::sched::{Sched, SchedRef, Thread};
+use crate::primitives::sync::atomic::Ordering::Relaxed;
 use crate::primitives::sync::Arc;
 
 /// Why an M woke up.
@@ -53,6 +54,8 @@ impl Sched {
                 if let Some(slot) = slot {
                     locked.threads[slot].join = Some(join);
                 }
+                // Relaxed: under the lock, as its readers.
+                self.no_threads.store(false, Relaxed);
                 Ok(())
             }
             Err(error) => {
@@ -88,12 +91,22 @@ impl Sched {
         }
     }
 
+    /// Warns, once until a thread could be made again.
     #[cold]
     pub(super) fn warn_no_thread(&self, error: &io::Error) {
-        eprintln!(
-            "gmp: cannot start a thread: {error}. Work goes on with the threads there are; the next \
-             submission tries again."
-        );
+        // Under the lock, so that whoever goes to sleep after us sees it.
+        let again = {
+            let _locked = self.lock.lock();
+            self.no_threads.swap(true, Relaxed)
+        };
+        if !again {
+            // `writeln!` and not `eprintln!`: a closed stderr is no reason to panic.
+            let _closed = writeln!(
+                io::stderr(),
+                "gmp: cannot start a thread: {error}. Work goes on with the threads there are; later \
+                 submissions try again."
+            );
+        }
     }
 
     /// Go's `stopm`: sleeps until given something to do.
@@ -106,6 +119,13 @@ impl Sched {
             if self.blocking_waits(&locked) {
                 // A closure was queued between our last look and this lock.
                 return Woken::Look;
+            }
+            // Relaxed: under the lock.
+            if self.no_threads.load(Relaxed) && !self.globrunq.is_empty() {
+                if let Some(p) = self.pidleget(&mut locked) {
+                    m.give(p.get(self), false);
+                    return Woken::Look;
+                }
             }
             locked.midle.push(m.clone());
         }
