@@ -224,16 +224,22 @@ impl Sched {
         }
     }
 
-    /// No thread could be made. The P goes back; the Ms that there are go on, and the next submission
-    /// tries again.
+    /// No thread could be made. What is in the P's queue goes where the Ms that there are find it, and the
+    /// P goes back: the one that sleeps in the poller is woken for it, others take it before they sleep
+    /// (`stopm`). Without any M the next submission tries again.
     #[cold]
     fn startm_failed(&self, p: &P, spinning: bool, error: &std::io::Error) {
+        // In transit: nobody else puts into this queue, and thieves may take from it meanwhile.
+        while let Some(g) = p.runq.take_next().or_else(|| p.runq.steal_one()) {
+            self.globrunq.put(g);
+        }
         self.lock_and_pidleput(p);
         if spinning {
             // Ordering(spinning): SeqCst, as wherever a searcher leaves.
             self.nmspinning.fetch_sub(1, SeqCst);
         }
         self.warn_no_thread(error);
+        self.netpoll.wake();
     }
 
     fn lock_and_pidleput(&self, p: &P) {
@@ -274,6 +280,19 @@ impl Sched {
             self.needspinning.store(true, Relaxed);
         }
         p
+    }
+
+    /// An I/O source was entered; call it without locks. As with a timer: if nobody sleeps in the poller
+    /// (no M was needed until now, say, because only the future of `block_on` is there), somebody has to.
+    #[cfg(any(feature = "net", feature = "signal"))]
+    pub(crate) fn source_added(&self) {
+        // Ordering(poll-until): full fence between the source's entry and the look; pairs with the one
+        // between the poller's publication and its sleep.
+        fence(SeqCst);
+        // Acquire: nothing rides on it; the fence decides.
+        if self.poll_until.load(Acquire) == 0 {
+            self.wakep();
+        }
     }
 
     /// A timer that is due at `when` was added somewhere; call it without locks.

@@ -59,6 +59,9 @@ pub(crate) struct Sched {
     closed: AtomicBool,
     /// sysmon sleeps for good, until a permit is taken. Set under the lock.
     pub(super) sysmon_waits: AtomicBool,
+    /// The last try to start a thread failed: Ms look at the global queue once more before they sleep.
+    /// Written under the lock.
+    pub(super) no_threads: AtomicBool,
     pub(super) sysmon_note: Note,
     pub(crate) procs: u32,
     pub(super) globrunq: Globrunq,
@@ -158,6 +161,7 @@ impl Sched {
             nroots: AtomicU32::new(0),
             closed: AtomicBool::new(false),
             sysmon_waits: AtomicBool::new(false),
+            no_threads: AtomicBool::new(false),
             sysmon_note: Note::new(),
             procs: procs as u32,
             globrunq: Globrunq::new(),
