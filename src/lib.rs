@@ -16,6 +16,8 @@ mod scheduler;
 
 pub mod io;
 #[cfg(feature = "rt")]
+pub mod executor;
+#[cfg(feature = "rt")]
 pub mod runtime;
 #[cfg(feature = "rt")]
 pub mod task;
@@ -28,6 +30,8 @@ pub mod sync;
 #[cfg(feature = "time")]
 pub mod time;
 
+#[cfg(feature = "rt")]
+pub use executor::Executor;
 #[cfg(feature = "rt")]
 pub use task::spawn;
 

@@ -143,7 +143,10 @@ mod kernel {
     }
 }
 
-#[cfg(all(any(not(target_os = "linux"), not(feature = "__scheduler"), miri), not(all(test, gmp_loom))))]
+#[cfg(all(
+    any(not(target_os = "linux"), not(feature = "__scheduler"), miri),
+    not(all(test, gmp_loom))
+))]
 mod kernel {
     use super::{AtomicU32, Ordering, PARKED};
     use std::sync::{Condvar, Mutex, PoisonError};

@@ -62,8 +62,10 @@ pub(crate) mod runq;
 pub(crate) mod sched;
 pub(crate) mod shutdown;
 pub(crate) mod start;
+pub(crate) mod spin;
 pub(crate) mod stats;
 pub(crate) mod steal;
+pub(crate) mod sysmon;
 #[cfg(all(test, not(gmp_loom)))]
 pub(crate) mod testing;
 pub(crate) mod timers;

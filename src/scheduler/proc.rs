@@ -15,6 +15,7 @@ use super::context;
 use super::netpoll::Poller;
 use super::p::{Role, Shell, P};
 use super::sched::Sched;
+use super::spin::Spin;
 use super::steal::StealOrder;
 use crate::g::coop;
 use crate::g::raw::G;
@@ -37,6 +38,7 @@ pub(super) struct Local {
     /// What the poller and the timers brought; empty between uses, so it allocates only while it grows.
     pub(super) ready: Vec<Waker>,
     pub(super) foreign: Vec<Waker>,
+    spin: Spin,
     /// When this M got its P.
     busy_since: Instant,
 }
@@ -49,6 +51,7 @@ impl Local {
             order: StealOrder::new(),
             ready: Vec::new(),
             foreign: Vec::new(),
+            spin: Spin::new(),
             busy_since: Instant::now(),
         }
     }
@@ -171,6 +174,9 @@ impl Sched {
                     // Timers that ran in the search readied Gs here.
                     continue;
                 }
+                if self.linger(local, shell) {
+                    continue;
+                }
             }
 
             if !self.give_up(local, shell) {
@@ -189,6 +195,32 @@ impl Sched {
                 None => return Found::NoP,
             }
         }
+    }
+
+    /// A searcher that is about to give up waits a little for work to arrive, if that has paid lately.
+    /// While it does, submitters see it in `nmspinning` and wake nobody. One at a time.
+    fn linger(&self, local: &mut Local, shell: Shell<'_>) -> bool {
+        // Relaxed: a rule of thumb.
+        if self.nmspinning.load(Relaxed) != 1 {
+            return false;
+        }
+        let mut spin = std::mem::replace(&mut local.spin, Spin::off());
+        let mut looks = 0u32;
+        let found = spin.until(|| {
+            looks += 1;
+            if self.is_closed() || !self.globrunq.is_empty() {
+                return true;
+            }
+            if self.shells().any(|p| p.runq.len() > 0) {
+                return true;
+            }
+            // The poller is a system call: less often.
+            looks % 8 == 0
+                && self.netpoll.has_sources()
+                && self.netpoll_look(local, Some(shell))
+        });
+        local.spin = spin;
+        found
     }
 
     /// Runnext, then the ring. A chain of hand-overs through runnext goes on with one slice, and ends

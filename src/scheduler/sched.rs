@@ -29,6 +29,7 @@ use crate::g::cell::{Header, Place};
 use crate::g::raw::{GRef, G};
 use crate::g::Schedule;
 use crate::primitives::appendvec::AppendVec;
+use crate::primitives::note::Note;
 use crate::primitives::padded::Padded;
 use crate::primitives::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
@@ -54,6 +55,9 @@ pub(crate) struct Sched {
     /// Threads in `block_on` whose shells hold work that only others run.
     pub(super) nroots: AtomicU32,
     closed: AtomicBool,
+    /// sysmon sleeps for good, until a permit is taken. Set under the lock.
+    pub(super) sysmon_waits: AtomicBool,
+    pub(super) sysmon_note: Note,
     pub(crate) procs: u32,
     pub(super) globrunq: Globrunq,
     /// Every shell there ever was, by id; shells are freed with the scheduler.
@@ -77,6 +81,8 @@ pub(super) struct Locked {
     pub(super) midle: Vec<Arc<M>>,
     /// Threads that have been started and not yet ended.
     pub(super) threads: Vec<Thread>,
+    pub(super) sysmon_started: bool,
+    pub(super) sysmon: Option<std::thread::JoinHandle<()>>,
     /// After the close: Ms that have ended.
     pub(super) mexited: usize,
     /// Ms that run blocking closures, or are on the way to.
@@ -134,6 +140,8 @@ impl Sched {
                 spare: Vec::new(),
                 midle: Vec::with_capacity(procs + 1),
                 threads: Vec::with_capacity(procs + 1),
+                sysmon_started: false,
+                sysmon: None,
                 mexited: 0,
                 nblocking: 0,
                 blocking_starting: false,
@@ -146,6 +154,8 @@ impl Sched {
             poll_until: AtomicU64::new(0),
             nroots: AtomicU32::new(0),
             closed: AtomicBool::new(false),
+            sysmon_waits: AtomicBool::new(false),
+            sysmon_note: Note::new(),
             procs: procs as u32,
             globrunq: Globrunq::new(),
             shells: AppendVec::new(),

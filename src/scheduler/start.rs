@@ -33,6 +33,7 @@ impl Sched {
         };
         if let Some((p, spinning)) = p {
             m.give(p, spinning);
+            self.start_sysmon();
         }
         let mut builder = std::thread::Builder::new().name((self.config.thread_name)());
         if let Some(bytes) = self.config.stack_size {
