@@ -80,3 +80,8 @@ pub(crate) const SPIN_MIN_NS: u64 = 1_000;
 
 /// After this many sleeps without a spin, one spin is tried again: traffic changes.
 pub(crate) const SPIN_PROBE: u32 = 64;
+
+/// Nanoseconds between two wake-ups of the poller for timers, when they come thick and fast: a wake-up
+/// costs several microseconds, so a hundred apart it takes a few percent of a core at the worst. A lone
+/// timer is not held up by it.
+pub(crate) const TIMER_COALESCE: u64 = 100_000;

@@ -27,7 +27,7 @@ use crate::primitives::sync::atomic::{
 };
 use crate::primitives::sync::{broken, thread};
 
-use super::limits::{RUNNEXT_STREAK, TIMER_TICK};
+use super::limits::{RUNNEXT_STREAK, TIMER_COALESCE, TIMER_TICK};
 
 /// What an M keeps to itself.
 pub(super) struct Local {
@@ -355,7 +355,7 @@ impl Sched {
             }
             // All permits are busy: whoever has them looks at the queues before going idle.
         }
-        self.poll_blocking(local)
+        self.poll_blocking(local, was_spinning)
     }
 
     /// The second look. Who did not search never promised to find local work of others; what no P owns
@@ -387,7 +387,7 @@ impl Sched {
     }
 
     /// One M sleeps in the poller, without a P; the others leave it to that one.
-    fn poll_blocking<'s>(&'s self, local: &mut Local) -> Option<&'s P> {
+    fn poll_blocking<'s>(&'s self, local: &mut Local, was_spinning: bool) -> Option<&'s P> {
         let mut poller = loop {
             if let Some(poller) = self.netpoll.try_poller() {
                 break poller;
@@ -406,11 +406,15 @@ impl Sched {
             thread::yield_now();
         };
         let deadline = self.earliest_timer();
-        self.publish_poll_until(deadline.max(1));
+        // Timers that come thick and fast are taken together: at most one wake-up for them in
+        // TIMER_COALESCE. A sleep that ends at that limit needs no break for a nearer timer.
+        // Relaxed: only the holder of the poller uses it.
+        let limit = self.timers_ran.load(Relaxed).saturating_add(TIMER_COALESCE);
+        self.publish_poll_until(if deadline <= limit { 1 } else { deadline });
         let deadline = deadline.min(self.earliest_timer());
         let timeout = match deadline {
             u64::MAX => None,
-            _ => Some(Duration::from_nanos(deadline.saturating_sub(self.now()))),
+            _ => Some(Duration::from_nanos(deadline.max(limit).saturating_sub(self.now()))),
         };
         // Everything that was queued before we gave the P up was looked at; what comes later finds an
         // idle permit and starts an M, which need not be this one. The closer wakes the poller.
@@ -420,6 +424,18 @@ impl Sched {
             self.hook(&self.config.on_thread_unpark);
         }
         self.publish_poll_until(0);
+        if deadline != u64::MAX {
+            let now = self.now();
+            let mut ran = false;
+            for p in self.shells().filter(|p| p.timers.earliest() <= now) {
+                p.timers.check(now, &mut local.ready);
+                ran = true;
+            }
+            if ran {
+                // Relaxed: as above.
+                self.timers_ran.store(now, Relaxed);
+            }
+        }
         drop(poller);
         let p = {
             let mut locked = self.lock.lock();
@@ -427,16 +443,17 @@ impl Sched {
         };
         match p {
             Some(p) => {
-                // The Gs go into its queue; due timers are found by the search that follows.
                 let p = p.get(self);
                 self.acquirep(p);
-                if let Some(shell) = context::shell_of(self) {
-                    self.inject_wakers(Some(shell), &mut local.ready, &mut local.foreign);
-                    let p = self.releasep(shell);
+                let Some(shell) = context::shell_of(self) else {
+                    unreachable!("acquirep just set the shell")
+                };
+                // With something to run this M is no searcher: it comes straight from the source.
+                self.inject_wakers(Some(shell), &mut local.ready, &mut local.foreign);
+                if shell.runq.is_empty() && was_spinning {
                     self.become_spinning(local);
-                    return Some(p);
                 }
-                unreachable!("acquirep just set the shell")
+                Some(self.releasep(shell))
             }
             None => {
                 self.inject_wakers(None, &mut local.ready, &mut local.foreign);

@@ -111,7 +111,7 @@ impl Sched {
         wakers: &mut Vec<Waker>,
         foreign: &mut Vec<Waker>,
     ) {
-        let mut queued = false;
+        let mut queued = 0;
         for waker in wakers.drain(..) {
             match waker::take_g(waker) {
                 Ok(Some(g)) => {
@@ -120,7 +120,7 @@ impl Sched {
                         g.ready();
                         continue;
                     }
-                    queued = true;
+                    queued += 1;
                     match shell {
                         Some(shell) => {
                             self.runqput(shell, g, false);
@@ -132,14 +132,32 @@ impl Sched {
                 Err(waker) => foreign.push(waker),
             }
         }
-        if queued {
+        // The first one is ours: somebody else is wanted only if there are more.
+        if queued > 0 && shell.is_none_or(|shell| shell.runq.len() > 1) {
             self.wakep();
         }
+        if !foreign.is_empty() {
+            self.wake_foreign(shell, foreign);
+        }
+    }
+
+    /// Foreign wakers: whatever they do to us by panicking stays here, and however long they take, sysmon
+    /// sees it as a poll that lasts.
+    #[cold]
+    fn wake_foreign(&self, shell: Option<Shell<'_>>, foreign: &mut Vec<Waker>) {
+        if let Some(shell) = shell {
+            shell.set_in_poll(true);
+        }
         for waker in foreign.drain(..) {
-            // Foreign code: whatever it does to us by panicking stays here.
             let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
             if let Err(payload) = woken {
                 std::mem::forget(payload);
+            }
+        }
+        if shell.is_some() {
+            // Looked up anew: a waker is code that may have given the shell away.
+            if let Some(shell) = context::shell_of(self) {
+                shell.set_in_poll(false);
             }
         }
     }

@@ -52,6 +52,8 @@ pub(crate) struct Sched {
     pub(super) needspinning: AtomicBool,
     /// The deadline (ns) of the M that is blocked in the poller; `u64::MAX` without one, 0 if no M is.
     pub(super) poll_until: AtomicU64,
+    /// When (ns) the poller last woke up for timers. Written by its holder.
+    pub(super) timers_ran: AtomicU64,
     /// Threads in `block_on` whose shells hold work that only others run.
     pub(super) nroots: AtomicU32,
     closed: AtomicBool,
@@ -152,6 +154,7 @@ impl Sched {
             nmspinning: AtomicU32::new(0),
             needspinning: AtomicBool::new(false),
             poll_until: AtomicU64::new(0),
+            timers_ran: AtomicU64::new(0),
             nroots: AtomicU32::new(0),
             closed: AtomicBool::new(false),
             sysmon_waits: AtomicBool::new(false),
