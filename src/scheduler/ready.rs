@@ -167,7 +167,7 @@ impl Sched {
     pub(crate) fn wakep(&self) {
         if !broken("wakep_no_fence") {
             // Ordering(park): full fence between the publication before us and the looks below; pairs
-            // with the one in `stop_searching`.
+            // with the one in `search_without_p`.
             fence(SeqCst);
         }
         if self.is_closed() {
