@@ -33,7 +33,7 @@ fn a_panic_of_main_reaches_the_caller() {
         gmp::task::yield_now().await;
         std::panic::panic_any(7u8);
     }
-    let payload = std::panic::catch_unwind(|| spawned()).unwrap_err();
+    let payload = std::panic::catch_unwind(spawned).unwrap_err();
     assert_eq!(payload.downcast_ref::<u8>(), Some(&7));
 }
 

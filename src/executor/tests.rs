@@ -99,7 +99,8 @@ fn spawn_obj_runs_until_shutdown() {
     let (sender, receiver) = std::sync::mpsc::channel();
     let ours = sender.clone();
     let job = Box::pin(async move { ours.send(1).expect("the test waits") });
-    (&runtime).spawn_obj(job.into()).expect("it is running");
+    let by_reference = &runtime;
+    by_reference.spawn_obj(job.into()).expect("it is running");
     assert_eq!(receiver.recv_timeout(Duration::from_secs(30)), Ok(1));
     assert!(Spawn::status(&handle).is_ok());
     drop(runtime);

@@ -43,6 +43,9 @@
 //! taken: the timers' locks, the poller's table, the shard lock of foreign spawners. No foreign code runs
 //! under any of them.
 
+// `Runq::len` counts the ring, `Runq::is_empty` runnext too.
+#![allow(clippy::len_zero)]
+
 pub(crate) mod blocking;
 pub(crate) mod config;
 pub(crate) mod context;

@@ -361,7 +361,6 @@ impl Sched {
 
     /// The second look. Who did not search never promised to find local work of others; what no P owns
     /// (the global queue, the shells of `block_on` callers) everybody looks at.
-    #[allow(clippy::len_zero)] // `Runq::is_empty` counts runnext too
     fn anything_queued(&self, was_spinning: bool) -> bool {
         if !self.globrunq.is_empty() && !broken("recheck_skips_global") {
             return true;

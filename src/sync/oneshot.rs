@@ -182,6 +182,8 @@ impl<T> Side<T> {
 
     /// Step 5. `seen` is the word as an Acquire operation of this side read it last.
     fn leave(self, seen: usize, own: usize, other: usize) {
+        // Ordering(oneshot-gone): the Acquire that `seen` was read with pairs with the Release below, of
+        // the other side.
         let gone = seen & other != 0 || {
             // Ordering(oneshot-gone): Release: this side's touches come before the other's free;
             // Acquire: the reverse.
