@@ -1,7 +1,7 @@
 //! The G in memory: one allocation of header, trailer and the future or its output.
 //!
 //! ```text
-//!   Header   state, vtable, id, spawn site, place in the all-G list, queue link
+//!   Header   state, vtable, id, spawn site, place in the all-G list
 //!   Trailer  the scheduler, the join waker
 //!   Stage    the future, then its output, then nothing
 //! ```
@@ -10,7 +10,6 @@
 //!
 //! - `state`: anyone with a reference. `vtable`, `id`, `spawned_at`: never written after `new`.
 //! - `place`: written by the spawner before the G is published, read by whoever completes it.
-//! - `link`: whoever holds the reference that travels with the G through queues.
 //! - `scheduler`: shared by all, dropped with the memory.
 //! - `join_waker`: by `JOIN_WAKER`, see `state.rs`.
 //! - `stage`: whoever set `RUNNING`; after `COMPLETE` the join handle, if it still has its interest;
@@ -21,7 +20,6 @@
 use std::future::Future;
 use std::mem::MaybeUninit;
 use std::panic::Location;
-use std::ptr::NonNull;
 use std::task::Waker;
 
 use super::id::Id;
@@ -47,9 +45,9 @@ pub(crate) struct Header {
     pub(crate) state: State,
     pub(crate) vtable: &'static Vtable,
     pub(crate) id: Id,
+    #[allow(dead_code)] // read in a debugger so far
     pub(crate) spawned_at: &'static Location<'static>,
     pub(crate) place: UnsafeCell<Place>,
-    pub(crate) link: UnsafeCell<Option<NonNull<Header>>>,
 }
 
 /// The part that only completion and joining touch.
@@ -63,7 +61,8 @@ pub(crate) struct Trailer<S> {
 /// Header and trailer together cost a G at most this, whatever its future.
 const BUDGET: usize = 96;
 const _: () = assert!(size_of::<Header>() + size_of::<Trailer<usize>>() <= BUDGET);
-const _: () = assert!(align_of::<Header>() <= 16, "no 128-byte alignment: it would double a small G");
+const _: () =
+    assert!(align_of::<Header>() <= 16, "no 128-byte alignment: it would double a small G");
 
 /// The typed part: what the future has become.
 pub(crate) enum Stage<T: Future> {
@@ -96,7 +95,6 @@ impl<T: Future, S: Schedule> Cell<T, S> {
                 id,
                 spawned_at,
                 place: UnsafeCell::new(Place::NONE),
-                link: UnsafeCell::new(None),
             },
             trailer: Trailer { scheduler, join_waker: UnsafeCell::new(MaybeUninit::uninit()) },
             stage: UnsafeCell::new(Stage::Future(future)),

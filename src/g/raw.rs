@@ -70,8 +70,7 @@ pub(crate) fn new_g<T: Future, S: Schedule>(
     let refs = if listed { 3 } else { 2 };
     let layout = Layout::new::<Cell<T, S>>();
     let memory = S::alloc(layout).cast::<Cell<T, S>>();
-    let cell =
-        Cell::new(future, scheduler, &VtableOf::<T, S>::TABLE, id, spawned_at, refs);
+    let cell = Cell::new(future, scheduler, &VtableOf::<T, S>::TABLE, id, spawned_at, refs);
     // SAFETY: `alloc` answers memory for this layout, not in use by anyone.
     unsafe { memory.as_ptr().write(cell) };
     let header = memory.cast::<Header>();
@@ -137,22 +136,6 @@ impl G {
             unsafe { *p = place }
         });
     }
-
-    /// The next one of a chain of Gs that this thread owns.
-    pub(crate) fn set_link(&self, next: Option<G>) {
-        self.header().link.with_mut(|link| {
-            // SAFETY: the link belongs to who holds the queue reference: `self`.
-            unsafe { *link = next.map(G::into_raw) }
-        });
-    }
-
-    /// Takes the rest of a chain off.
-    pub(crate) fn take_link(&self) -> Option<G> {
-        self.header().link.with_mut(|link| {
-            // SAFETY: as in `set_link`; what it holds came from `into_raw`.
-            unsafe { (*link).take().map(|next| G::from_raw(next)) }
-        })
-    }
 }
 
 impl Drop for G {
@@ -174,22 +157,9 @@ impl GRef {
         GRef(header)
     }
 
-    /// Takes over a reference that is held already.
-    ///
-    /// # Safety
-    ///
-    /// The caller owns one reference and gives it away.
-    pub(crate) unsafe fn from_owned(header: NonNull<Header>) -> GRef {
-        GRef(header)
-    }
-
     pub(crate) fn header(&self) -> &Header {
         // SAFETY: the reference keeps the memory alive.
         unsafe { self.0.as_ref() }
-    }
-
-    pub(crate) fn as_raw(&self) -> NonNull<Header> {
-        self.0
     }
 
     /// Asks for the G's end: it is dropped by the M that takes it from its queue or runs it.

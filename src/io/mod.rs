@@ -10,8 +10,8 @@
 //! With the feature `io-util` come the `async` forms of it all: [`AsyncReadExt`], [`AsyncWriteExt`],
 //! [`AsyncBufReadExt`] and [`AsyncSeekExt`] are implemented for every type that has the matching
 //! trait. Beside them are buffers ([`BufReader`], [`BufWriter`], [`BufStream`]), the copy loops
-//! ([`copy`], [`copy_buf`], [`copy_bidirectional`]), pipes that live in memory ([`duplex`],
-//! [`simplex`]), and ways to take a stream apart and to put one together ([`split`], [`join`]).
+//! ([`copy()`], [`copy_buf()`], [`copy_bidirectional()`]), pipes that live in memory ([`duplex`],
+//! [`simplex`]), and ways to take a stream apart and to put one together ([`split()`], [`join()`]).
 //!
 //! # The protocol of a poll
 //!

@@ -103,6 +103,7 @@ impl<T: Linked> List<T> {
     }
 
     /// Takes the oldest node out.
+    #[cfg(test)]
     pub(crate) fn pop_front(&mut self) -> Option<NonNull<T>> {
         let node = self.head?;
         // SAFETY: the head is in this list.
@@ -111,6 +112,7 @@ impl<T: Linked> List<T> {
     }
 
     /// Takes the newest node out.
+    #[cfg(test)]
     pub(crate) fn pop_back(&mut self) -> Option<NonNull<T>> {
         let node = self.tail?;
         // SAFETY: the tail is in this list.
@@ -141,11 +143,6 @@ impl<T: Linked> List<T> {
             None => self.tail = prev,
         }
         true
-    }
-
-    /// Moves all nodes into a list of their own, leaving this one empty.
-    pub(crate) fn take_all(&mut self) -> List<T> {
-        std::mem::replace(self, List::new())
     }
 
     /// The node after `node`.
@@ -189,12 +186,13 @@ mod tests {
             let i = rand.below(16);
             let node = nodes[i as usize];
             match rand.below(4) {
-                // SAFETY (here and below): the nodes are leaked boxes, alive to the end of the test.
                 0 if !model.contains(&i) => {
+                    // SAFETY: the nodes are leaked boxes, alive to the end of the test.
                     unsafe { list.push_back(node) };
                     model.push(i);
                 }
                 1 => {
+                    // SAFETY: as above, and there is no other list.
                     let removed = unsafe { list.remove(node) };
                     assert_eq!(removed, model.contains(&i));
                     model.retain(|&x| x != i);

@@ -51,6 +51,64 @@ pub(crate) use loomed::*;
 #[cfg(not(all(test, gmp_loom)))]
 pub(crate) use real::*;
 
+/// A load that the models explore against every later store. loom sets a store against the last access
+/// of its object only, so a storing thread that has just loaded the word itself would hide an earlier load
+/// by another thread; in the models this is a read-modify-write that changes nothing. A word that is loaded
+/// so must be changed by read-modify-writes, or by `store_explored`, which is one in the models: loom does
+/// not order a plain store after another thread's read-modify-write.
+pub(crate) trait Explored {
+    type Value;
+
+    fn load_explored(&self, order: atomic::Ordering) -> Self::Value;
+
+    fn store_explored(&self, value: Self::Value, order: atomic::Ordering);
+}
+
+impl Explored for atomic::AtomicUsize {
+    type Value = usize;
+
+    #[inline(always)]
+    fn load_explored(&self, order: atomic::Ordering) -> usize {
+        if cfg!(all(test, gmp_loom)) {
+            self.fetch_add(0, order)
+        } else {
+            self.load(order)
+        }
+    }
+
+    #[inline(always)]
+    fn store_explored(&self, value: usize, order: atomic::Ordering) {
+        if cfg!(all(test, gmp_loom)) {
+            self.swap(value, order);
+        } else {
+            self.store(value, order);
+        }
+    }
+}
+
+impl<T> Explored for atomic::AtomicPtr<T> {
+    type Value = *mut T;
+
+    #[inline(always)]
+    fn load_explored(&self, order: atomic::Ordering) -> *mut T {
+        if cfg!(all(test, gmp_loom)) {
+            let none = std::ptr::null_mut();
+            self.compare_exchange(none, none, order, order).unwrap_or_else(|value| value)
+        } else {
+            self.load(order)
+        }
+    }
+
+    #[inline(always)]
+    fn store_explored(&self, value: *mut T, order: atomic::Ordering) {
+        if cfg!(all(test, gmp_loom)) {
+            self.swap(value, order);
+        } else {
+            self.store(value, order);
+        }
+    }
+}
+
 /// Is this break seeded? Only models ask: each weakens one ordering or drops one step under a name, and
 /// must then fail. In any other build the answer is a constant.
 #[cfg(not(all(test, gmp_loom)))]
@@ -122,11 +180,6 @@ mod real {
         #[inline]
         pub(crate) const fn new(value: T) -> Self {
             UnsafeCell(std::cell::UnsafeCell::new(value))
-        }
-
-        #[inline]
-        pub(crate) fn into_inner(self) -> T {
-            self.0.into_inner()
         }
     }
 
@@ -202,17 +255,13 @@ mod loomed {
         }
     }
 
-    /// loom's cell, with `into_inner` as the real one has it.
+    /// loom's cell.
     #[derive(Debug)]
     pub(crate) struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
 
     impl<T> UnsafeCell<T> {
         pub(crate) fn new(value: T) -> Self {
             UnsafeCell(loom::cell::UnsafeCell::new(value))
-        }
-
-        pub(crate) fn into_inner(self) -> T {
-            self.0.into_inner()
         }
 
         pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {

@@ -26,8 +26,6 @@ struct Context {
     shell: Cell<*const P>,
     /// How many `Entered` guards are alive: they must go in reverse order.
     depth: Cell<usize>,
-    /// This thread is an M of its scheduler and polls Gs (also during `block_in_place`).
-    is_m: Cell<bool>,
 }
 
 thread_local_const! {
@@ -35,7 +33,6 @@ thread_local_const! {
         sched: Cell::new(ptr::null()),
         shell: Cell::new(ptr::null()),
         depth: Cell::new(0),
-        is_m: Cell::new(false),
     };
 }
 
@@ -71,16 +68,6 @@ pub(crate) fn clear_shell() {
 /// Hides the shell of an outer `block_on` while an inner one (through `block_in_place`) uses its own.
 pub(crate) fn swap_shell(p: *const P) -> *const P {
     CONTEXT.with(|cx| cx.shell.replace(p))
-}
-
-/// This thread runs the Gs of the scheduler that it is in.
-pub(crate) fn is_m() -> bool {
-    CONTEXT.with(|cx| cx.is_m.get())
-}
-
-/// Declares this thread to be (or not to be) one that runs Gs; answers what it was.
-pub(crate) fn set_is_m(is_m: bool) -> bool {
-    CONTEXT.with(|cx| cx.is_m.replace(is_m))
 }
 
 /// Why there is no current runtime.

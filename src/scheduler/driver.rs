@@ -14,7 +14,6 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::context;
-use super::m::M;
 use super::proc::Local;
 use super::root::{self, Root};
 use super::sched::{Sched, SchedRef};
@@ -69,7 +68,6 @@ pub(crate) fn block_on_undriven<F: Future>(sched: &SchedRef, future: F) -> F::Ou
 struct Driver<'a> {
     sched: &'a SchedRef,
     outer: *const super::p::P,
-    was_m: bool,
 }
 
 impl<'a> Driver<'a> {
@@ -88,7 +86,7 @@ impl<'a> Driver<'a> {
             }
         };
         let outer = context::swap_shell(p.get(sched));
-        Some(Driver { sched, outer, was_m: context::set_is_m(true) })
+        Some(Driver { sched, outer })
     }
 
     /// A thread that waited for the P leaves: if it was chosen as the next driver, another one is.
@@ -116,8 +114,7 @@ impl<'a> Driver<'a> {
         waker: &Waker,
     ) -> Option<F::Output> {
         let sched = self.sched;
-        let m = M::new(0);
-        let mut local = Local::new(&m);
+        let mut local = Local::new();
         loop {
             if root.note.take() {
                 let shell = context::shell_of(sched)?;
@@ -169,7 +166,6 @@ impl Drop for Driver<'_> {
         sched.return_refs(shell.drain_sched_refs());
         let p = shell.p();
         context::swap_shell(self.outer);
-        context::set_is_m(self.was_m);
         let next = {
             let mut locked = sched.lock.lock();
             sched.pidleput(&mut locked, p);
@@ -193,7 +189,7 @@ impl Sched {
     }
 
     /// Timers and the poller: a look, or, with nothing to run, a sleep until there is something.
-    fn wait_here(&self, local: &mut Local<'_>, idle: bool, root: &Root) {
+    fn wait_here(&self, local: &mut Local, idle: bool, root: &Root) {
         let Some(shell) = context::shell_of(self) else { return };
         if idle {
             self.hook(&self.config.on_thread_park);

@@ -1,6 +1,8 @@
 //! Every constant of the scheduler, with its unit and its reason. "Go" means the value of Go 1.27's
 //! scheduler, which has had ten years of production to settle.
 
+use std::time::Duration;
+
 /// Slots of a local run queue. Go's. Two in the loom models, so that overflow and wrap-around are near.
 #[cfg(not(all(test, gmp_loom)))]
 pub(crate) const RUNQ_CAP: usize = 256;
@@ -49,3 +51,37 @@ pub(crate) const MAX_BLOCKING: usize = 512;
 
 /// Seconds that an M beyond the number of Ps stays parked before its thread ends. tokio's.
 pub(crate) const KEEP_ALIVE_SECS: u64 = 10;
+
+/// How long one slice lasts before the P is asked to yield. Go's.
+pub(crate) const TIME_SLICE: Duration = Duration::from_millis(10);
+
+/// sysmon's shortest sleep: below it, its own wake-ups would show in a profile.
+pub(crate) const SYSMON_MIN: Duration = Duration::from_millis(1);
+
+/// sysmon's longest sleep while there is life. Go's.
+pub(crate) const SYSMON_MAX: Duration = Duration::from_millis(10);
+
+/// Rounds without an event before sysmon sleeps twice as long.
+pub(crate) const SYSMON_SLOW_ROUNDS: u32 = 5;
+
+/// Rounds in which no P polled anything before sysmon sleeps for good, if all permits are idle. At the
+/// longest pace that is a tenth of a second, so that a 10 ms interval does not wake it each time.
+pub(crate) const SYSMON_DEEP_ROUNDS: u32 = 10;
+
+/// How long the poller may go unpolled. Go's.
+pub(crate) const SYSMON_NETPOLL_STALE: Duration = Duration::from_millis(10);
+
+/// The longest that an M spins before it gives its P up, and that a thread in `block_on` spins before it
+/// sleeps. About what a wake-up across cores costs: to spin longer than that is never cheaper.
+pub(crate) const SPIN_MAX_NS: u64 = 20_000;
+
+/// The shortest spin that is still worth the looks at the clock.
+pub(crate) const SPIN_MIN_NS: u64 = 1_000;
+
+/// After this many sleeps without a spin, one spin is tried again: traffic changes.
+pub(crate) const SPIN_PROBE: u32 = 64;
+
+/// Nanoseconds between two wake-ups of the poller for timers, when they come thick and fast: a wake-up
+/// costs several microseconds, so a hundred apart it takes a few percent of a core at the worst. A lone
+/// timer is not held up by it.
+pub(crate) const TIMER_COALESCE: u64 = 100_000;

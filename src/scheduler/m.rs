@@ -19,7 +19,6 @@ use crate::primitives::sync::atomic::{
 
 /// What others need to know of an M. Lives in `sched.allm` until its thread has ended.
 pub(crate) struct M {
-    pub(crate) id: u32,
     pub(crate) note: Note,
     nextp: AtomicPtr<P>,
     /// Whether the M that gets `nextp` starts out as a spinner, with the token that its waker took.
@@ -27,9 +26,8 @@ pub(crate) struct M {
 }
 
 impl M {
-    pub(crate) fn new(id: u32) -> M {
+    pub(crate) fn new() -> M {
         M {
-            id,
             note: Note::new(),
             nextp: AtomicPtr::new(ptr::null_mut()),
             spinning: AtomicBool::new(false),

@@ -43,54 +43,31 @@
 //! taken: the timers' locks, the poller's table, the shard lock of foreign spawners. No foreign code runs
 //! under any of them.
 
-#[cfg(feature = "rt")]
 pub(crate) mod blocking;
-#[cfg(feature = "rt")]
 pub(crate) mod config;
-#[cfg(feature = "rt")]
 pub(crate) mod context;
-#[cfg(feature = "rt")]
 pub(crate) mod driver;
-#[cfg(feature = "rt")]
 pub(crate) mod globrunq;
-#[cfg(feature = "rt")]
 pub(crate) mod handoff;
-#[cfg(feature = "rt")]
 pub(crate) mod limits;
-#[cfg(feature = "rt")]
 pub(crate) mod m;
-#[cfg(all(test, gmp_loom, feature = "rt", feature = "time"))]
+#[cfg(all(test, gmp_loom, feature = "time"))]
 mod models;
-#[cfg(any(feature = "rt", feature = "net", feature = "signal"))]
 pub(crate) mod netpoll;
-#[cfg(feature = "rt")]
 pub(crate) mod p;
-#[cfg(feature = "rt")]
 pub(crate) mod proc;
-#[cfg(feature = "rt")]
 pub(crate) mod procresize;
-#[cfg(feature = "rt")]
 pub(crate) mod procs;
-#[cfg(feature = "rt")]
 pub(crate) mod ready;
-#[cfg(feature = "rt")]
 pub(crate) mod root;
-#[cfg(feature = "rt")]
 pub(crate) mod runq;
-#[cfg(feature = "rt")]
 pub(crate) mod sched;
-#[cfg(feature = "rt")]
 pub(crate) mod shutdown;
-#[cfg(feature = "rt")]
+pub(crate) mod spin;
 pub(crate) mod start;
-#[cfg(feature = "rt")]
 pub(crate) mod stats;
-#[cfg(feature = "rt")]
 pub(crate) mod steal;
-#[cfg(all(test, feature = "rt", not(gmp_loom)))]
+pub(crate) mod sysmon;
+#[cfg(all(test, not(gmp_loom)))]
 pub(crate) mod testing;
-#[cfg(feature = "time")]
-pub(crate) mod timers;
-#[cfg(all(feature = "rt", not(feature = "time")))]
-#[path = "timers_off.rs"]
 pub(crate) mod timers;

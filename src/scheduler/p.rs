@@ -44,7 +44,6 @@ pub(crate) enum Role {
 
 /// See the module's text.
 pub(crate) struct P {
-    pub(crate) id: u32,
     /// Whose P this is. The scheduler frees its Ps when it goes, not before.
     pub(crate) sched: *const Sched,
     pub(crate) runq: Runq,
@@ -79,7 +78,6 @@ unsafe impl Send for P {}
 impl P {
     pub(crate) fn new(id: u32, sched: *const Sched) -> P {
         P {
-            id,
             sched,
             runq: Runq::new(),
             timers: Timers::new(),

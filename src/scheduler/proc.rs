@@ -12,10 +12,10 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::context;
-use super::m::M;
 use super::netpoll::Poller;
 use super::p::{Role, Shell, P};
 use super::sched::Sched;
+use super::spin::Spin;
 use super::steal::StealOrder;
 use crate::g::coop;
 use crate::g::raw::G;
@@ -27,11 +27,10 @@ use crate::primitives::sync::atomic::{
 };
 use crate::primitives::sync::{broken, thread};
 
-use super::limits::{RUNNEXT_STREAK, TIMER_TICK};
+use super::limits::{RUNNEXT_STREAK, TIMER_COALESCE, TIMER_TICK};
 
 /// What an M keeps to itself.
-pub(super) struct Local<'a> {
-    pub(super) m: &'a M,
+pub(super) struct Local {
     /// Counted in `nmspinning`: a promise to look at everything before it goes.
     pub(super) spinning: bool,
     pub(super) rand: Rand,
@@ -39,19 +38,20 @@ pub(super) struct Local<'a> {
     /// What the poller and the timers brought; empty between uses, so it allocates only while it grows.
     pub(super) ready: Vec<Waker>,
     pub(super) foreign: Vec<Waker>,
+    spin: Spin,
     /// When this M got its P.
     busy_since: Instant,
 }
 
-impl<'a> Local<'a> {
-    pub(super) fn new(m: &'a M) -> Local<'a> {
+impl Local {
+    pub(super) fn new() -> Local {
         Local {
-            m,
             spinning: false,
             rand: Rand::from_entropy(),
             order: StealOrder::new(),
             ready: Vec::new(),
             foreign: Vec::new(),
+            spin: Spin::new(),
             busy_since: Instant::now(),
         }
     }
@@ -67,7 +67,7 @@ enum Found {
 
 impl Sched {
     /// Go's `schedule`: runs Gs until this M has no P any more.
-    pub(super) fn schedule(&self, local: &mut Local<'_>) {
+    pub(super) fn schedule(&self, local: &mut Local) {
         local.busy_since = Instant::now();
         loop {
             // Looked up anew for each G: a poll may give the shell away.
@@ -118,7 +118,7 @@ impl Sched {
 
     /// A searcher found something: it stops being one, and somebody else takes over the search if there
     /// may be more.
-    fn resetspinning(&self, local: &mut Local<'_>) {
+    fn resetspinning(&self, local: &mut Local) {
         local.spinning = false;
         // Ordering(spinning): SeqCst; the fence of `wakep` comes between it and the look at the permits.
         self.nmspinning.fetch_sub(1, SeqCst);
@@ -128,7 +128,7 @@ impl Sched {
     }
 
     /// Go's `findRunnable`. Blocks only through the poller.
-    fn find_runnable(&self, local: &mut Local<'_>, shell: Shell<'_>) -> Found {
+    fn find_runnable(&self, local: &mut Local, shell: Shell<'_>) -> Found {
         let mut shell = shell;
         loop {
             if self.is_closed() {
@@ -140,7 +140,8 @@ impl Sched {
 
             // Timers: the clock is read only if there are any, and not at each short poll.
             let mut now = 0;
-            if shell.timers.earliest() != u64::MAX && (tick % TIMER_TICK == 0 || shell.runq.is_empty())
+            if shell.timers.earliest() != u64::MAX
+                && (tick % TIMER_TICK == 0 || shell.runq.is_empty())
             {
                 now = self.now();
                 self.run_timers(local, shell, shell.p(), now);
@@ -174,6 +175,9 @@ impl Sched {
                     // Timers that ran in the search readied Gs here.
                     continue;
                 }
+                if self.linger(local, shell) {
+                    continue;
+                }
             }
 
             if !self.give_up(local, shell) {
@@ -192,6 +196,30 @@ impl Sched {
                 None => return Found::NoP,
             }
         }
+    }
+
+    /// A searcher that is about to give up waits a little for work to arrive, if that has paid lately.
+    /// While it does, submitters see it in `nmspinning` and wake nobody. One at a time.
+    fn linger(&self, local: &mut Local, shell: Shell<'_>) -> bool {
+        // Relaxed: a rule of thumb.
+        if self.nmspinning.load(Relaxed) != 1 {
+            return false;
+        }
+        let mut spin = std::mem::replace(&mut local.spin, Spin::off());
+        let mut looks = 0u32;
+        let found = spin.until(|| {
+            looks += 1;
+            if self.is_closed() || !self.globrunq.is_empty() {
+                return true;
+            }
+            if self.shells().any(|p| p.runq.len() > 0) {
+                return true;
+            }
+            // The poller is a system call: less often.
+            looks % 8 == 0 && self.netpoll.has_sources() && self.netpoll_look(local, Some(shell))
+        });
+        local.spin = spin;
+        found
     }
 
     /// Runnext, then the ring. A chain of hand-overs through runnext goes on with one slice, and ends
@@ -241,13 +269,7 @@ impl Sched {
     }
 
     /// Runs the due timers of `p`, ours or another's. True: something was readied.
-    pub(super) fn run_timers(
-        &self,
-        local: &mut Local<'_>,
-        shell: Shell<'_>,
-        p: &P,
-        now: u64,
-    ) -> bool {
+    pub(super) fn run_timers(&self, local: &mut Local, shell: Shell<'_>, p: &P, now: u64) -> bool {
         if p.timers.earliest() > now {
             return false;
         }
@@ -258,7 +280,7 @@ impl Sched {
     }
 
     /// A look at the poller that does not block. True: something became ready.
-    fn netpoll_look(&self, local: &mut Local<'_>, shell: Option<Shell<'_>>) -> bool {
+    fn netpoll_look(&self, local: &mut Local, shell: Option<Shell<'_>>) -> bool {
         let Some(mut poller) = self.netpoll.try_poller() else { return false };
         self.netpoll_once(&mut poller, Some(Duration::ZERO), &mut local.ready);
         drop(poller);
@@ -272,7 +294,7 @@ impl Sched {
         2 * self.nmspinning.load(Relaxed) < self.procs - self.npidle.load(Relaxed).min(self.procs)
     }
 
-    fn become_spinning(&self, local: &mut Local<'_>) {
+    fn become_spinning(&self, local: &mut Local) {
         if !local.spinning {
             local.spinning = true;
             // Ordering(spinning): SeqCst: submitters that see it rely on our coming looks.
@@ -284,10 +306,10 @@ impl Sched {
 
     /// Go's steps 14 and 15: gives the permit up with its empty shell, unless there is a reason not to
     /// (false).
-    fn give_up(&self, local: &mut Local<'_>, shell: Shell<'_>) -> bool {
+    fn give_up(&self, local: &mut Local, shell: Shell<'_>) -> bool {
         let mut locked = self.lock.lock();
         // Relaxed: set under the lock.
-        if !local.spinning && self.needspinning.load(Relaxed) && !broken("needspinning_ignored") {
+        if !local.spinning && self.needspinning.load(Relaxed) {
             drop(locked);
             self.become_spinning(local);
             return false;
@@ -303,9 +325,10 @@ impl Sched {
 
     /// Go's steps 16 to 18, without a P. Answers a P to go on with, or nothing: then this M has no
     /// reason to stay awake.
-    fn search_without_p<'s>(&'s self, local: &mut Local<'_>) -> Option<&'s P> {
+    fn search_without_p<'s>(&'s self, local: &mut Local) -> Option<&'s P> {
         let was_spinning = std::mem::take(&mut local.spinning);
-        let early = broken("search_looks_before_leaving").then(|| self.anything_queued(was_spinning));
+        let early =
+            broken("search_looks_before_leaving").then(|| self.anything_queued(was_spinning));
         if was_spinning {
             // Ordering(spinning): SeqCst. First leave the count, then look.
             self.nmspinning.fetch_sub(1, SeqCst);
@@ -327,11 +350,12 @@ impl Sched {
             }
             // All permits are busy: whoever has them looks at the queues before going idle.
         }
-        self.poll_blocking(local)
+        self.poll_blocking(local, was_spinning)
     }
 
     /// The second look. Who did not search never promised to find local work of others; what no P owns
     /// (the global queue, the shells of `block_on` callers) everybody looks at.
+    #[allow(clippy::len_zero)] // `Runq::is_empty` counts runnext too
     fn anything_queued(&self, was_spinning: bool) -> bool {
         if !self.globrunq.is_empty() && !broken("recheck_skips_global") {
             return true;
@@ -358,11 +382,11 @@ impl Sched {
         }
     }
 
-    /// Says until when this M, which has the right to poll, will sleep: until the earliest timer. Who adds
-    /// one from now on sees that.
-    pub(super) fn publish_earliest(&self) -> u64 {
+    /// Says until when this M, which has the right to poll, will sleep: until the earliest timer, but not
+    /// less than `limit`. Who adds a timer from now on sees that; who added one before is in the answer.
+    pub(super) fn publish_earliest(&self, limit: u64) -> u64 {
         let deadline = self.earliest_timer();
-        self.publish_poll_until(deadline.max(1));
+        self.publish_poll_until(if deadline <= limit { 1 } else { deadline });
         if broken("poll_until_no_second_look") {
             return deadline;
         }
@@ -370,7 +394,7 @@ impl Sched {
     }
 
     /// One M sleeps in the poller, without a P; the others leave it to that one.
-    fn poll_blocking<'s>(&'s self, local: &mut Local<'_>) -> Option<&'s P> {
+    fn poll_blocking<'s>(&'s self, local: &mut Local, was_spinning: bool) -> Option<&'s P> {
         let mut poller = loop {
             if let Some(poller) = self.netpoll.try_poller() {
                 break poller;
@@ -388,10 +412,14 @@ impl Sched {
             // about to run Gs for long. Leave only when a sleeper is there.
             thread::yield_now();
         };
-        let deadline = self.publish_earliest();
+        // Timers that come thick and fast are taken together: at most one wake-up for them in
+        // TIMER_COALESCE. A sleep that ends at that limit needs no break for a nearer timer.
+        // Relaxed: only the holder of the poller uses it.
+        let limit = self.timers_ran.load(Relaxed).saturating_add(TIMER_COALESCE);
+        let deadline = self.publish_earliest(limit);
         let timeout = match deadline {
             u64::MAX => None,
-            _ => Some(Duration::from_nanos(deadline.saturating_sub(self.now()))),
+            _ => Some(Duration::from_nanos(deadline.max(limit).saturating_sub(self.now()))),
         };
         // Everything that was queued before we gave the P up was looked at; what comes later finds an
         // idle permit and starts an M, which need not be this one. The closer wakes the poller.
@@ -401,6 +429,18 @@ impl Sched {
             self.hook(&self.config.on_thread_unpark);
         }
         self.publish_poll_until(0);
+        if deadline != u64::MAX {
+            let now = self.now();
+            let mut ran = false;
+            for p in self.shells().filter(|p| p.timers.earliest() <= now) {
+                p.timers.check(now, &mut local.ready);
+                ran = true;
+            }
+            if ran {
+                // Relaxed: as above.
+                self.timers_ran.store(now, Relaxed);
+            }
+        }
         drop(poller);
         let p = {
             let mut locked = self.lock.lock();
@@ -408,16 +448,18 @@ impl Sched {
         };
         match p {
             Some(p) => {
-                // The Gs go into its queue; due timers are found by the search that follows.
                 let p = p.get(self);
                 self.acquirep(p);
                 if let Some(shell) = context::shell_of(self) {
                     self.inject_wakers(Some(shell), &mut local.ready, &mut local.foreign);
                 }
                 // Looked up anew: foreign wakers may have given the shell away.
-                let p = self.releasep(context::shell_of(self)?);
-                self.become_spinning(local);
-                Some(p)
+                let shell = context::shell_of(self)?;
+                // With something to run this M is no searcher: it comes straight from the source.
+                if shell.runq.is_empty() && was_spinning {
+                    self.become_spinning(local);
+                }
+                Some(self.releasep(shell))
             }
             None => {
                 self.inject_wakers(None, &mut local.ready, &mut local.foreign);
@@ -435,13 +477,15 @@ impl Sched {
         ready: &mut Vec<Waker>,
     ) {
         if let Err(error) = poller.poll(timeout, ready) {
-            eprintln!("gmp: the I/O poller failed: {error}. Was one of its file descriptors closed?");
+            eprintln!(
+                "gmp: the I/O poller failed: {error}. Was one of its file descriptors closed?"
+            );
             std::process::abort();
         }
     }
 
     /// The shutdown has begun: give everything up.
-    fn leave(&self, local: &mut Local<'_>, shell: Shell<'_>) {
+    fn leave(&self, local: &mut Local, shell: Shell<'_>) {
         self.abandon(shell);
         shell.stats.busy_ns.add(local.busy_since.elapsed().as_nanos() as u64);
         let p = self.releasep(shell);

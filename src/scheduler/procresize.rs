@@ -9,6 +9,7 @@ impl Sched {
     /// from whoever woke this M.
     pub(super) fn acquirep(&self, p: &P) {
         context::set_shell(p);
+        self.rouse_sysmon();
     }
 
     /// Go's `releasep`: this thread gives the shell up. Its queue may still hold Gs only if the caller

@@ -39,11 +39,10 @@ where
         Some(shell) => {
             let id = shell.take_id();
             let (g, header) = new_g(future, sched.clone(), id, spawned_at, true);
-            // SAFETY (both): `shell` is evidence that we own the shard; the G was made with a
-            // reference for the list.
+            // SAFETY: `shell` is evidence that we own the shard.
             let place = unsafe { shell.allg.reserve() };
             g.set_place(place);
-            // SAFETY: as above.
+            // SAFETY: as above; the G was made with a reference for the list.
             unsafe { shell.allg.insert(place, header) };
             (g, header)
         }
@@ -112,7 +111,7 @@ impl Sched {
         wakers: &mut Vec<Waker>,
         foreign: &mut Vec<Waker>,
     ) {
-        let mut queued = false;
+        let mut queued = 0;
         for waker in wakers.drain(..) {
             match waker::take_g(waker) {
                 Ok(Some(g)) => {
@@ -121,7 +120,7 @@ impl Sched {
                         g.ready();
                         continue;
                     }
-                    queued = true;
+                    queued += 1;
                     match shell {
                         Some(shell) => {
                             self.runqput(shell, g, false);
@@ -133,14 +132,32 @@ impl Sched {
                 Err(waker) => foreign.push(waker),
             }
         }
-        if queued {
+        // The first one is ours: somebody else is wanted only if there are more.
+        if queued > 0 && shell.is_none_or(|shell| shell.runq.len() > 1) {
             self.wakep();
         }
+        if !foreign.is_empty() {
+            self.wake_foreign(shell, foreign);
+        }
+    }
+
+    /// Foreign wakers: whatever they do to us by panicking stays here, and however long they take, sysmon
+    /// sees it as a poll that lasts.
+    #[cold]
+    fn wake_foreign(&self, shell: Option<Shell<'_>>, foreign: &mut Vec<Waker>) {
+        if let Some(shell) = shell {
+            shell.set_in_poll(true);
+        }
         for waker in foreign.drain(..) {
-            // Foreign code: whatever it does to us by panicking stays here.
             let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
             if let Err(payload) = woken {
                 std::mem::forget(payload);
+            }
+        }
+        if shell.is_some() {
+            // Looked up anew: a waker is code that may have given the shell away.
+            if let Some(shell) = context::shell_of(self) {
+                shell.set_in_poll(false);
             }
         }
     }
@@ -234,7 +251,10 @@ impl Sched {
         p.stats.parks.add(1);
         locked.pidle.push(PPtr::new(p));
         self.npidle.store(locked.pidle.len() as u32, Relaxed);
-        debug_assert!(locked.pidle.len() <= self.procs as usize, "pidleput: more permits than procs");
+        debug_assert!(
+            locked.pidle.len() <= self.procs as usize,
+            "pidleput: more permits than procs"
+        );
     }
 
     /// Go's `pidleget`: takes an idle permit, with its shell.

@@ -15,6 +15,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use super::context;
 use super::p::{Role, Shell, P};
 use super::sched::{PPtr, Sched, SchedRef};
+use super::spin::Spin;
 use crate::g::{block, coop};
 use crate::primitives::note::Note;
 use crate::primitives::sync::atomic::Ordering::Relaxed;
@@ -63,10 +64,12 @@ pub(crate) fn block_on<F: Future>(sched: &SchedRef, future: F) -> F::Output {
     let root = Arc::new(Root { note: Note::new(), poller: None });
     let waker = Waker::from(root.clone());
     let mut future = pin!(future);
+    let mut spin = Spin::new();
     loop {
         if let Poll::Ready(output) = poll_once(future.as_mut(), &waker) {
             return output;
         }
+        spin.until(|| root.note.is_notified());
         root.note.sleep();
     }
 }

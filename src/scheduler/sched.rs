@@ -10,7 +10,7 @@
 
 #![allow(unsafe_code)]
 
-use std::alloc::{handle_alloc_error, Layout};
+use std::alloc::Layout;
 use std::io;
 use std::ptr::NonNull;
 use std::time::Instant;
@@ -29,6 +29,7 @@ use crate::g::cell::{Header, Place};
 use crate::g::raw::{GRef, G};
 use crate::g::Schedule;
 use crate::primitives::appendvec::AppendVec;
+use crate::primitives::note::Note;
 use crate::primitives::padded::Padded;
 use crate::primitives::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
@@ -51,9 +52,14 @@ pub(crate) struct Sched {
     pub(super) needspinning: AtomicBool,
     /// The deadline (ns) of the M that is blocked in the poller; `u64::MAX` without one, 0 if no M is.
     pub(super) poll_until: AtomicU64,
+    /// When (ns) the poller last woke up for timers. Written by its holder.
+    pub(super) timers_ran: AtomicU64,
     /// Threads in `block_on` whose shells hold work that only others run.
     pub(super) nroots: AtomicU32,
     closed: AtomicBool,
+    /// sysmon sleeps for good, until a permit is taken. Set under the lock.
+    pub(super) sysmon_waits: AtomicBool,
+    pub(super) sysmon_note: Note,
     pub(crate) procs: u32,
     pub(super) globrunq: Globrunq,
     /// Every shell there ever was, by id; shells are freed with the scheduler.
@@ -77,7 +83,8 @@ pub(super) struct Locked {
     pub(super) midle: Vec<Arc<M>>,
     /// Threads that have been started and not yet ended.
     pub(super) threads: Vec<Thread>,
-    pub(super) mnext: u32,
+    pub(super) sysmon_started: bool,
+    pub(super) sysmon: Option<thread::JoinHandle<()>>,
     /// After the close: Ms that have ended.
     pub(super) mexited: usize,
     /// Ms that run blocking closures, or are on the way to.
@@ -115,7 +122,7 @@ impl PPtr {
     }
 
     /// The shell, for as long as its scheduler is borrowed.
-    pub(super) fn get<'a>(self, sched: &'a Sched) -> &'a P {
+    pub(super) fn get(self, sched: &Sched) -> &P {
         // SAFETY: shells are freed with their scheduler, which is borrowed.
         let p = unsafe { self.0.as_ref() };
         debug_assert!(std::ptr::eq(p.sched, sched));
@@ -125,6 +132,7 @@ impl PPtr {
 
 impl Sched {
     /// A scheduler with `procs` permits and as many shells, all idle. No thread is started.
+    #[allow(clippy::new_ret_no_self)] // a scheduler exists behind counted references only
     pub(crate) fn new(procs: usize, config: Config) -> io::Result<SchedRef> {
         let netpoll = Netpoll::new(config.enable_io)?;
         let sched = Box::new(Sched {
@@ -134,7 +142,8 @@ impl Sched {
                 spare: Vec::new(),
                 midle: Vec::with_capacity(procs + 1),
                 threads: Vec::with_capacity(procs + 1),
-                mnext: 0,
+                sysmon_started: false,
+                sysmon: None,
                 mexited: 0,
                 nblocking: 0,
                 blocking_starting: false,
@@ -145,8 +154,11 @@ impl Sched {
             nmspinning: AtomicU32::new(0),
             needspinning: AtomicBool::new(false),
             poll_until: AtomicU64::new(0),
+            timers_ran: AtomicU64::new(0),
             nroots: AtomicU32::new(0),
             closed: AtomicBool::new(false),
+            sysmon_waits: AtomicBool::new(false),
+            sysmon_note: Note::new(),
             procs: procs as u32,
             globrunq: Globrunq::new(),
             shells: AppendVec::new(),
@@ -189,7 +201,8 @@ impl Sched {
     /// A new reference, from a borrowed scheduler.
     pub(super) fn owned_ref(&self) -> SchedRef {
         // SAFETY: the borrowed reference is only cloned, not dropped.
-        let borrowed = std::mem::ManuallyDrop::new(unsafe { SchedRef::from_raw(NonNull::from(self)) });
+        let borrowed =
+            std::mem::ManuallyDrop::new(unsafe { SchedRef::from_raw(NonNull::from(self)) });
         (*borrowed).clone()
     }
 
@@ -399,7 +412,6 @@ impl std::fmt::Debug for SchedRef {
     }
 }
 
-#[cfg(feature = "time")]
 // SAFETY: shells, and the timers in them, are freed with the scheduler, which the reference keeps.
 unsafe impl super::timers::TimerHome for SchedRef {
     fn timers(&self) -> &Timers {
@@ -462,7 +474,7 @@ pub(super) fn alloc_g(layout: Layout) -> NonNull<u8> {
 fn alloc_from_system(layout: Layout) -> NonNull<u8> {
     // SAFETY: a G is never of size zero: it has a header.
     let memory = unsafe { std::alloc::alloc(layout) };
-    NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout))
+    NonNull::new(memory).unwrap_or_else(|| std::alloc::handle_alloc_error(layout))
 }
 
 /// Gives memory from `alloc_g` back.
@@ -471,7 +483,9 @@ pub(super) fn dealloc_g(memory: NonNull<u8>, layout: Layout) {
     return crate::g::models::heap::dealloc(memory, layout);
     #[cfg(not(all(test, gmp_loom)))]
     // SAFETY: from `alloc_g` with this layout, by `Schedule`'s contract.
-    unsafe { std::alloc::dealloc(memory.as_ptr(), layout) }
+    unsafe {
+        std::alloc::dealloc(memory.as_ptr(), layout)
+    }
 }
 
 const _: () = {

@@ -50,6 +50,7 @@ pub(crate) fn shutdown(sched: &SchedRef, timeout: Option<Duration>) {
     }
     fence(SeqCst);
     sched.netpoll().wake();
+    sched.sysmon_note.wakeup();
     {
         let _entered = context::enter(sched);
         if timeout != Some(Duration::ZERO) && sched.has_ms() {
@@ -83,8 +84,9 @@ impl Sched {
                 Some(left) => thread::park_timeout(left),
             }
         };
-        for thread in threads {
-            if let Some(join) = thread.join {
+        let sysmon = self.lock.lock().sysmon.take();
+        for join in threads.into_iter().filter_map(|thread| thread.join).chain(sysmon) {
+            {
                 if join.thread().id() != thread::current().id() {
                     // An M's thread never panics: hooks and tasks are caught.
                     let _ended = join.join();

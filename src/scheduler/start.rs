@@ -27,13 +27,13 @@ impl Sched {
         let sched = self.owned_ref();
         let m = {
             let mut locked = self.lock.lock();
-            let m = Arc::new(M::new(locked.mnext));
-            locked.mnext += 1;
+            let m = Arc::new(M::new());
             locked.threads.push(Thread { m: m.clone(), join: None });
             m
         };
         if let Some((p, spinning)) = p {
             m.give(p, spinning);
+            self.start_sysmon();
         }
         let mut builder = thread::Builder::new().name((self.config.thread_name)());
         if let Some(bytes) = self.config.stack_size {
@@ -65,7 +65,8 @@ impl Sched {
 
     pub(super) fn hook(&self, hook: &Option<Hook>) {
         if let Some(hook) = hook {
-            if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook())) {
+            if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook()))
+            {
                 // The panic hook has printed it; the M goes on.
                 std::mem::forget(payload);
             }
@@ -94,26 +95,26 @@ impl Sched {
             locked.midle.push(m.clone());
         }
         self.hook(&self.config.on_thread_park);
-        let woken = loop {
+        let woken = 'sleep: {
             if m.note.sleep_timeout(self.config.keep_alive) {
-                break Woken::Look;
+                break 'sleep Woken::Look;
             }
             let mut locked = self.lock.lock();
             let Some(at) = locked.midle.iter().position(|idle| Arc::ptr_eq(idle, m)) else {
                 // Somebody took us off the list: a wake-up is on its way.
                 drop(locked);
                 m.note.sleep();
-                break Woken::Look;
+                break 'sleep Woken::Look;
             };
             // As many Ms as there are Ps stay for ever: they are what the next burst needs.
             if locked.threads.len() > self.procs as usize + 1 {
                 locked.midle.remove(at);
-                break Woken::End;
+                break 'sleep Woken::End;
             }
             drop(locked);
             // Nobody above us is going to leave before us: no more looks at the clock.
             m.note.sleep();
-            break Woken::Look;
+            Woken::Look
         };
         self.hook(&self.config.on_thread_unpark);
         woken
@@ -136,9 +137,8 @@ impl Sched {
 /// What an M's thread runs.
 fn mstart(sched: SchedRef, m: Arc<M>) {
     let entered = context::enter(&sched);
-    context::set_is_m(true);
     sched.hook(&sched.config.on_thread_start);
-    let mut local = Local::new(&m);
+    let mut local = Local::new();
     loop {
         if let Some((p, spinning)) = m.take() {
             sched.acquirep(p.get(&sched));
@@ -157,6 +157,5 @@ fn mstart(sched: SchedRef, m: Arc<M>) {
     }
     drop(local);
     sched.mexit(&m);
-    context::set_is_m(false);
     drop(entered);
 }

@@ -22,6 +22,9 @@ impl Wake for Sleeper {
     }
 }
 
+/// The checker's threads share one thread, and its objects die with each run.
+const CACHE: bool = !cfg!(all(test, gmp_loom));
+
 thread_local! {
     /// One sleeper per thread, taken out while in use: a nested call must not swallow the wake-up of
     /// the outer one, so it makes its own.
@@ -43,17 +46,16 @@ pub(crate) fn park_until<F: Future>(future: F) -> F::Output {
     // No budget applies: nobody would refill it.
     let _unlimited = coop::enter_unconstrained();
     let mut future = pin!(future);
-    let sleeper = CACHED
-        .try_with(Cell::take)
-        .ok()
-        .flatten()
-        .unwrap_or_else(|| Arc::new(Sleeper(Note::new())));
+    let cached = if CACHE { CACHED.try_with(Cell::take).ok().flatten() } else { None };
+    let sleeper = cached.unwrap_or_else(|| Arc::new(Sleeper(Note::new())));
     let waker = Waker::from(sleeper.clone());
     let mut cx = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             // A wake-up that comes later makes the next sleep return once too often: harmless.
-            let _ = CACHED.try_with(|cached| cached.set(Some(sleeper)));
+            if CACHE {
+                let _ = CACHED.try_with(|cached| cached.set(Some(sleeper)));
+            }
             return output;
         }
         sleeper.0.sleep();

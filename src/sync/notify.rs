@@ -287,6 +287,9 @@ impl Wait {
             return Poll::Ready(());
         }
         // Ordering(notify): Acquire pairs with the Release that began the generation.
+        if broken("notify-generation-late") {
+            *this.generation = generation(notify.word.load(Acquire));
+        }
         if generation(notify.word.load(Acquire)) != *this.generation {
             *this.stage = Stage::Over;
             return Poll::Ready(());

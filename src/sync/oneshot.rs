@@ -125,6 +125,19 @@ struct Inner<T> {
 }
 
 impl<T> Inner<T> {
+    /// The receiver's value, if `state` (read with Acquire) says that the cell is its own and full.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the receiver.
+    unsafe fn received(&self, state: usize) -> Option<T> {
+        if state & COMPLETE == 0 {
+            return None;
+        }
+        // SAFETY: with `COMPLETE` the cell is the receiver's.
+        unsafe { self.take_value() }
+    }
+
     /// # Safety
     ///
     /// The caller owns the value's cell by the rule of `COMPLETE`.
@@ -441,8 +454,8 @@ impl<T> Receiver<T> {
             return None;
         }
         let side = self.side.take()?;
-        // SAFETY: with `COMPLETE` the cell is the receiver's.
-        let value = if state & COMPLETE != 0 { unsafe { side.get().take_value() } } else { None };
+        // SAFETY: this is the receiver.
+        let value = unsafe { side.get().received(state) };
         side.leave(state, RX_GONE, TX_GONE);
         Some(value.ok_or(RecvError(())))
     }
@@ -493,9 +506,8 @@ impl<T> Drop for Receiver<T> {
         if let Some(side) = self.side.take() {
             let state = close(side.get());
             // The value dies here, not on the sender's thread.
-            // SAFETY: with `COMPLETE` the cell is the receiver's.
-            let value =
-                if state & COMPLETE != 0 { unsafe { side.get().take_value() } } else { None };
+            // SAFETY: this is the receiver.
+            let value = unsafe { side.get().received(state) };
             side.leave(state, RX_GONE, TX_GONE);
             drop(value);
         }

@@ -32,7 +32,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::primitives::list::{Linked, Links, List};
 use crate::primitives::sync::atomic::{AtomicUsize, Ordering::*};
-use crate::primitives::sync::{broken, Mutex, MutexGuard, UnsafeCell};
+use crate::primitives::sync::{broken, Explored, Mutex, MutexGuard, UnsafeCell};
 use crate::primitives::wakelist::WakeList;
 
 const DONE: usize = 1;
@@ -94,7 +94,7 @@ impl Waiter {
     pub(crate) fn look(&self) -> Seen {
         // Ordering(waiter-done): Acquire pairs with the store in `finish`: what happened before the
         // node was served is visible, and the server has done with the node.
-        match self.word.load(Acquire) {
+        match self.word.load_explored(Acquire) {
             word if word & DONE != 0 => Seen::Done(word >> 1),
             _ => Seen::Queued,
         }
@@ -196,9 +196,8 @@ impl WaitList {
 
 impl Drop for WaitList {
     fn drop(&mut self) {
-        if !self.queue.get_mut().is_empty()
-            && !(cfg!(all(test, gmp_loom)) && std::thread::panicking())
-        {
+        let model_failed = cfg!(all(test, gmp_loom)) && std::thread::panicking();
+        if !model_failed && !self.queue.get_mut().is_empty() {
             // Waiting futures borrow or own what holds the list, so this cannot happen; if it did, their
             // links would dangle.
             std::process::abort();
@@ -232,7 +231,7 @@ impl Locked<'_> {
         }
         self.assert_home(&node);
         // Relaxed: the node is published by the lock.
-        node.word.store(value << 1, Relaxed);
+        node.word.store_explored(value << 1, Relaxed);
         // SAFETY: not linked and under the lock: the cell is ours. It is empty, nothing is dropped.
         node.waker.with_mut(|cell| unsafe { *cell = waker });
         // SAFETY: the node is pinned; it is only made an address of.
@@ -270,7 +269,7 @@ impl Locked<'_> {
             // SAFETY: in the list, under the lock.
             let node = unsafe { node.as_ref() };
             // Relaxed: read under the lock only, as long as `DONE` is not set.
-            node.word.store(value << 1, Relaxed);
+            node.word.store_explored(value << 1, Relaxed);
         }
     }
 
@@ -315,13 +314,13 @@ impl Locked<'_> {
         // SAFETY: without `DONE` and under the lock: alive. Only shared access is made.
         let node = unsafe { node.as_ref() };
         if broken("waiter-done-early") {
-            node.word.store(outcome << 1 | DONE, Release);
+            node.word.store_explored(outcome << 1 | DONE, Release);
         }
         // SAFETY: queued nodes' wakers belong to the lock holder.
         let waker = node.waker.with_mut(|cell| unsafe { &mut *cell }.take());
         let order = if broken("waiter-done-relaxed") { Relaxed } else { Release };
         // Ordering(waiter-done): Release pairs with `look`. The last touch of the node.
-        node.word.store(outcome << 1 | DONE, order);
+        node.word.store_explored(outcome << 1 | DONE, order);
         if let Some(waker) = waker {
             wakes.push(waker);
         }
@@ -341,7 +340,7 @@ impl Locked<'_> {
         // SAFETY: under the lock.
         let waker = node.waker.with_mut(|cell| unsafe { &mut *cell }.take());
         // Relaxed: only the owner looks from here on, and it is the caller.
-        node.word.store(DONE, Relaxed);
+        node.word.store_explored(DONE, Relaxed);
         Left::Queued(value, waker)
     }
 

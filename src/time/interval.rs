@@ -18,6 +18,20 @@ const TOLERANCE: Duration = Duration::from_millis(5);
 /// # Panics
 ///
 /// If `period` is zero; outside of a runtime, and in a runtime whose timers are off.
+///
+/// # Examples
+///
+/// ```
+/// use gmp::time::{interval, Duration};
+///
+/// let runtime = gmp::runtime::Builder::new_current_thread().enable_time().build()?;
+/// runtime.block_on(async {
+///     let mut ticks = interval(Duration::from_millis(2));
+///     let first = ticks.tick().await; // at once
+///     assert_eq!(ticks.tick().await, first + Duration::from_millis(2));
+/// });
+/// # std::io::Result::Ok(())
+/// ```
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
     assert!(!period.is_zero(), "`period` must be non-zero.");

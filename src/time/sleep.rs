@@ -9,10 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::{clock, Duration, Instant};
 use crate::g::coop;
-#[cfg(feature = "rt")]
 use crate::scheduler::context::{current_or_panic, SchedRef};
-#[cfg(not(feature = "rt"))]
-use crate::scheduler::timers::absent::{current_or_panic, SchedRef};
 use crate::scheduler::timers::{Look, TimerEntry};
 
 /// Texts that programs compare: they are tokio's.
@@ -33,6 +30,20 @@ const BEING_SHUTDOWN: &str = "A Tokio 1.x context was found, but it is being shu
 /// # Panics
 ///
 /// Outside of a runtime, and in a runtime whose timers are off.
+///
+/// # Examples
+///
+/// ```
+/// use gmp::time::{sleep, Duration, Instant};
+///
+/// let runtime = gmp::runtime::Builder::new_current_thread().enable_time().build()?;
+/// runtime.block_on(async {
+///     let start = Instant::now();
+///     sleep(Duration::from_millis(3)).await;
+///     assert!(start.elapsed() >= Duration::from_millis(3));
+/// });
+/// # std::io::Result::Ok(())
+/// ```
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
     Sleep::new(clock::after(clock::now(), duration), !duration.is_zero())
@@ -50,6 +61,20 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// # Panics
 ///
 /// Outside of a runtime, and in a runtime whose timers are off.
+///
+/// # Examples
+///
+/// ```
+/// use gmp::time::{sleep_until, Duration, Instant};
+///
+/// let runtime = gmp::runtime::Builder::new_current_thread().enable_time().build()?;
+/// runtime.block_on(async {
+///     let deadline = Instant::now() + Duration::from_millis(3);
+///     sleep_until(deadline).await;
+///     assert!(Instant::now() >= deadline);
+/// });
+/// # std::io::Result::Ok(())
+/// ```
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep::new(deadline, false)
@@ -99,6 +124,18 @@ impl Sleep {
     }
 
     /// Changes the deadline, also of a `Sleep` that was ready before.
+    ///
+    /// ```
+    /// use gmp::time::{sleep, Duration, Instant};
+    ///
+    /// let runtime = gmp::runtime::Builder::new_current_thread().enable_time().build()?;
+    /// runtime.block_on(async {
+    ///     let mut quiet = std::pin::pin!(sleep(Duration::from_secs(30)));
+    ///     quiet.as_mut().reset(Instant::now() + Duration::from_millis(2));
+    ///     quiet.await;
+    /// });
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// Whoever waits for it goes on to wait, for the new deadline. A later deadline costs one atomic
     /// operation, so a time-out that is pushed back with each message is cheap. Like a poll it

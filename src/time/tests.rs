@@ -318,3 +318,85 @@ fn x_never_early() {
         }
     });
 }
+
+mod live {
+    //! On real runtimes, in real time: nothing may be early; that nothing is lost shows in that it ends.
+
+    use super::super::*;
+    use super::panic_text;
+    use crate::runtime::{Builder, Runtime};
+    use std::future::pending;
+
+    fn each_flavor(test: impl Fn(&Runtime)) {
+        for mut builder in [Builder::new_current_thread(), Builder::new_multi_thread()] {
+            test(&builder.worker_threads(2).enable_all().build().unwrap());
+        }
+    }
+
+    #[test]
+    fn x_never_early_in_tasks() {
+        each_flavor(|runtime| {
+            let tasks: Vec<_> = (0..300u64)
+                .map(|i| {
+                    runtime.spawn(async move {
+                        let duration = Duration::from_micros(i * 37 % 5_000);
+                        for _ in 0..5 {
+                            let start = Instant::now();
+                            sleep(duration).await;
+                            assert!(start.elapsed() >= duration, "{duration:?}");
+                        }
+                    })
+                })
+                .collect();
+            runtime.block_on(async {
+                for task in tasks {
+                    task.await.unwrap();
+                }
+            });
+        });
+    }
+
+    #[test]
+    fn x_timer_nearer_ends_first() {
+        each_flavor(|runtime| {
+            let far = runtime.spawn(sleep_for(Duration::from_secs(3_600)));
+            runtime.block_on(async {
+                sleep(Duration::from_millis(2)).await;
+                assert!(timeout(Duration::from_millis(2), pending::<()>()).await.is_err());
+                assert_eq!(timeout(Duration::from_secs(3_600), async { 5 }).await, Ok(5));
+                let mut ticks = interval(Duration::from_millis(1));
+                let first = ticks.tick().await;
+                assert!(ticks.tick().await >= first + Duration::from_millis(1));
+            });
+            assert!(!far.is_finished());
+        });
+    }
+
+    async fn sleep_for(duration: Duration) {
+        sleep(duration).await;
+    }
+
+    #[test]
+    fn x_timer_drop_elsewhere_after_the_runtime() {
+        each_flavor(|runtime| {
+            let _guard = runtime.enter();
+            let mut waits = Box::pin(sleep(Duration::from_secs(3_600)));
+            assert!(super::poll(waits.as_mut()).is_pending());
+            std::thread::spawn(move || drop(waits)).join().unwrap();
+        });
+        let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
+        let sleeps: Vec<_> = runtime.block_on(async {
+            (1..4).map(|hours| Box::pin(sleep(Duration::from_secs(hours * 3_600)))).collect()
+        });
+        let mut sleeps = sleeps.into_iter();
+        let (mut polled, dropped) = (sleeps.next().unwrap(), sleeps.next().unwrap());
+        assert!(super::poll(polled.as_mut()).is_pending());
+        std::mem::forget(sleeps.next());
+        drop(runtime);
+        assert_eq!(
+            panic_text(|| assert!(super::poll(polled.as_mut()).is_ready())),
+            "A Tokio 1.x context was found, but it is being shutdown."
+        );
+        std::thread::spawn(move || drop((polled, dropped))).join().unwrap();
+    }
+}

@@ -25,6 +25,21 @@ use crate::g::coop;
 /// # Panics
 ///
 /// Outside of a runtime, and in a runtime whose timers are off, unless there is no deadline at all.
+///
+/// # Examples
+///
+/// ```
+/// use gmp::time::{timeout, Duration};
+///
+/// let runtime = gmp::runtime::Builder::new_current_thread().enable_time().build()?;
+/// runtime.block_on(async {
+///     let in_time = timeout(Duration::from_secs(30), async { 7 }).await;
+///     assert_eq!(in_time, Ok(7));
+///     let never = std::future::pending::<()>();
+///     assert!(timeout(Duration::from_millis(2), never).await.is_err());
+/// });
+/// # std::io::Result::Ok(())
+/// ```
 #[track_caller]
 pub fn timeout<F>(duration: Duration, future: F) -> Timeout<F::IntoFuture>
 where

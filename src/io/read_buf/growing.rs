@@ -1,3 +1,4 @@
+#![allow(unsafe_code)]
 //! A `Vec<u8>` that is read into until the stream ends.
 //!
 //! # Invariant

@@ -16,7 +16,6 @@
 //! below may be busy, `start_seek` only takes the request down, and `poll_complete` first waits for
 //! the stream, then hands it over.
 
-use super::buf_writer::BufWriter;
 use super::DEFAULT_BUF_SIZE;
 use crate::io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
 use pin_project_lite::pin_project;
@@ -25,7 +24,7 @@ use std::io::{self, IoSlice, SeekFrom};
 use std::pin::Pin;
 use std::task::{ready, Context, Poll};
 
-/// How far a seek has got. Also [`BufWriter`]'s.
+/// How far a seek has got. Also [`BufWriter`](super::BufWriter)'s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SeekState {
     Idle,
@@ -222,16 +221,5 @@ impl<R: fmt::Debug> fmt::Debug for BufReader<R> {
             .field("reader", &self.inner)
             .field("buffer", &format_args!("{}/{}", self.end - self.pos, self.buf.len()))
             .finish()
-    }
-}
-
-/// The two buffers change places; a seek that was asked for stays asked for.
-impl<RW> From<BufWriter<BufReader<RW>>> for BufReader<BufWriter<RW>> {
-    fn from(outer: BufWriter<BufReader<RW>>) -> Self {
-        let BufWriter { inner: reader, buf, written, seek } = outer;
-        // The outermost request is the newest; one that was handed on is the inner one's by now.
-        let seek = if let SeekState::Asked(_) = seek { seek } else { reader.seek };
-        let inner = BufWriter { inner: reader.inner, buf, written, seek: SeekState::Idle };
-        BufReader { inner, buf: reader.buf, pos: reader.pos, end: reader.end, seek }
     }
 }

@@ -1,6 +1,6 @@
 //! [`BufStream`]: a buffer for each direction.
 
-use super::buf_reader::BufReader;
+use super::buf_reader::{BufReader, SeekState};
 use super::buf_writer::BufWriter;
 use super::DEFAULT_BUF_SIZE;
 use crate::io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
@@ -69,9 +69,15 @@ impl<RW> From<BufReader<BufWriter<RW>>> for BufStream<RW> {
     }
 }
 
+/// The two buffers change places; a seek that was asked for stays asked for.
 impl<RW> From<BufWriter<BufReader<RW>>> for BufStream<RW> {
     fn from(outer: BufWriter<BufReader<RW>>) -> Self {
-        BufStream { inner: outer.into() }
+        let BufWriter { inner: reader, buf, written, seek } = outer;
+        // The outermost request is the newest; one that was handed on is the inner one's by now.
+        let seek = if let SeekState::Asked(_) = seek { seek } else { reader.seek };
+        let inner = BufWriter { inner: reader.inner, buf, written, seek: SeekState::Idle };
+        let inner = BufReader { inner, buf: reader.buf, pos: reader.pos, end: reader.end, seek };
+        BufStream { inner }
     }
 }
 

@@ -78,7 +78,6 @@ impl<R: AsyncBufRead> Lines<R> {
     ) -> Poll<io::Result<Option<String>>> {
         let me = self.project();
         ready!(poll_read_until(me.reader, cx, b'\n', me.line, me.read))?;
-        // Not the count: what an earlier, failed call has read is in the line as well.
         if me.line.is_empty() {
             return Poll::Ready(Ok(None));
         }

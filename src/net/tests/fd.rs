@@ -40,7 +40,7 @@ fn wait_try_clear() {
         let inner = fd.into_inner();
         drop(register(inner));
     });
-    assert_eq!(rt.0.netpoll().sources(), 0);
+    assert_eq!(rt.sources(), 0);
 }
 
 #[test]
@@ -80,5 +80,5 @@ fn what_cannot_be_polled_is_given_back() {
         let error = unsafe { AsyncFd::register(std::os::fd::AsRawFd::as_raw_fd(&fd)) }.unwrap_err();
         assert_eq!(error.into_parts().1.raw_os_error(), Some(libc::EEXIST));
     });
-    assert_eq!(rt.0.netpoll().sources(), 0);
+    assert_eq!(rt.sources(), 0);
 }

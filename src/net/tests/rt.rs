@@ -1,27 +1,19 @@
-//! As little of a runtime as a socket needs.
+//! What the tests of sockets share: a runtime that fails rather than hangs, and reading and writing
+//! without the extension methods.
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crate::scheduler::context::{self, SchedRef};
-use crate::scheduler::testing::undriven;
+use crate::runtime::{Builder, Handle, Runtime};
 
 /// How long a test waits before it calls something hung.
-pub(super) const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(20);
 
-pub(super) struct Rt(pub(super) SchedRef);
-
-struct Woken(AtomicBool);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, SeqCst);
-    }
-}
+pub(super) struct Rt(Runtime);
 
 /// Counts wake-ups.
 pub(super) struct Count(AtomicUsize);
@@ -45,20 +37,33 @@ impl Count {
 
 impl Rt {
     pub(super) fn new() -> Rt {
-        Rt(undriven(true, true).unwrap())
+        Rt(Builder::new_current_thread().enable_all().build().unwrap())
+    }
+
+    pub(super) fn multi_thread() -> Rt {
+        Rt(Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap())
     }
 
     pub(super) fn without_io() -> Rt {
-        Rt(undriven(false, true).unwrap())
+        Rt(Builder::new_current_thread().enable_time().build().unwrap())
     }
 
-    /// Polls the poller once, for a short while, and wakes.
+    pub(super) fn handle(&self) -> &Handle {
+        self.0.handle()
+    }
+
+    pub(super) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.block_on(async {
+            match crate::time::timeout(LONG, future).await {
+                Ok(output) => output,
+                Err(_) => panic!("hung"),
+            }
+        })
+    }
+
+    /// Lets the poller work for a moment.
     pub(super) fn turn(&self) {
-        let mut ready = Vec::new();
-        let mut poller = self.0.netpoll().try_poller().unwrap();
-        poller.poll(Some(Duration::from_millis(20)), &mut ready).unwrap();
-        drop(poller);
-        ready.drain(..).for_each(Waker::wake);
+        self.block_on(async { crate::time::sleep(Duration::from_millis(5)).await });
     }
 
     pub(super) fn turn_until(&self, mut done: impl FnMut() -> bool) {
@@ -69,30 +74,13 @@ impl Rt {
         }
     }
 
-    pub(super) fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let _entered = context::enter(&self.0);
-        let mut future = pin!(future);
-        let woken = Arc::new(Woken(AtomicBool::new(true)));
-        let waker = Waker::from(woken.clone());
-        let start = Instant::now();
-        loop {
-            assert!(start.elapsed() < LONG, "hung");
-            if woken.0.swap(false, SeqCst) {
-                if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker))
-                {
-                    return output;
-                }
-            }
-            if !woken.0.load(SeqCst) {
-                self.turn();
-            }
-        }
+    /// How many sources the poller knows.
+    pub(super) fn sources(&self) -> usize {
+        self.block_on(async { crate::scheduler::context::current_or_panic().netpoll().sources() })
     }
 
-    pub(super) fn shutdown(&self) {
-        let mut wakers = Vec::new();
-        self.0.netpoll().shutdown(&mut wakers);
-        wakers.drain(..).for_each(Waker::wake);
+    pub(super) fn shutdown(self) {
+        self.0.shutdown_timeout(LONG);
     }
 }
 

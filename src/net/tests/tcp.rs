@@ -53,6 +53,53 @@ fn echo() {
 }
 
 #[test]
+fn many_connections_on_many_threads() {
+    const CLIENTS: usize = 32;
+    const MESSAGES: usize = 50;
+    Rt::multi_thread().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let server = crate::task::spawn(async move {
+            let mut served = Vec::new();
+            for _ in 0..CLIENTS {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                served.push(crate::task::spawn(async move {
+                    let mut buf = [0; 64];
+                    loop {
+                        match read(&mut stream, &mut buf).await.unwrap() {
+                            0 => return,
+                            n => write_all(&mut stream, &buf[..n]).await,
+                        }
+                    }
+                }));
+            }
+            for task in served {
+                task.await.unwrap();
+            }
+        });
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                crate::task::spawn(async move {
+                    let mut stream = TcpStream::connect(addr).await.unwrap();
+                    stream.set_nodelay(true).unwrap();
+                    for message in 0..MESSAGES {
+                        let sent = [client as u8, message as u8, 7];
+                        write_all(&mut stream, &sent).await;
+                        let mut got = [0; 3];
+                        read_exact(&mut stream, &mut got).await;
+                        assert_eq!(sent, got);
+                    }
+                })
+            })
+            .collect();
+        for client in clients {
+            client.await.unwrap();
+        }
+        server.await.unwrap();
+    });
+}
+
+#[test]
 fn more_than_the_kernel_holds() {
     let data: Vec<u8> = (0..8 << 20).map(|i: u32| (i % 251) as u8).collect();
     Rt::new().block_on(async {
@@ -298,7 +345,7 @@ fn std_and_back() {
         let listener = listener.into_std().unwrap();
         assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
     });
-    assert_eq!(rt.0.netpoll().sources(), 0, "every source was taken out again");
+    assert_eq!(rt.sources(), 0, "every source was taken out again");
 }
 
 #[test]
@@ -339,6 +386,7 @@ fn i_shutdown_pending() {
     assert!(Pin::new(&mut ours).poll_read(&mut cx, &mut buf).is_pending());
     let mut accept = pin!(listener.accept());
     assert!(accept.as_mut().poll(&mut cx).is_pending());
+    let handle = rt.handle().clone();
     rt.shutdown();
     assert_eq!(count.get(), 2);
     match Pin::new(&mut ours).poll_read(&mut cx, &mut buf) {
@@ -349,7 +397,7 @@ fn i_shutdown_pending() {
         Poll::Ready(Err(error)) => assert!(is_shutdown_error(&error)),
         other => panic!("{other:?}"),
     }
-    let error = rt.block_on(TcpListener::bind("127.0.0.1:0")).unwrap_err();
+    let error = handle.block_on(TcpListener::bind("127.0.0.1:0")).unwrap_err();
     assert!(is_shutdown_error(&error));
     drop((ours, theirs));
 }
@@ -399,5 +447,44 @@ fn socket_options() {
         drop(listener);
         let error = refused.connect(addr).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    });
+}
+
+/// In a process of its own: the limit holds for all threads.
+#[test]
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn i_accept_emfile() {
+    const CHILD: &str = "GMP_TEST_EMFILE";
+    if std::env::var_os(CHILD).is_none() {
+        let status = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "net::tests::tcp::i_accept_emfile", "--nocapture"])
+            .env(CHILD, "1")
+            .status()
+            .unwrap();
+        assert!(status.success(), "{status}");
+        return;
+    }
+    let rt = Rt::new();
+    let listener = rt.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let _clients = [(); 2].map(|()| std::net::TcpStream::connect(addr).unwrap());
+    let limit = libc::rlimit { rlim_cur: 64, rlim_max: 64 };
+    // SAFETY: reads a structure that is alive.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+    let mut fill = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        fill.push(file);
+    }
+    rt.block_on(async {
+        for _ in 0..3 {
+            let error = listener.accept().await.unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+        }
+        // No new edge comes for the connections that wait: the readiness must have stayed.
+        fill.truncate(fill.len() - 2);
+        let first = listener.accept().await.unwrap();
+        let second = listener.accept().await.unwrap();
+        assert_ne!(first.1, second.1);
     });
 }

@@ -31,6 +31,9 @@ fn types() {
         all::<crate::net::unix::OwnedWriteHalf>();
         all::<crate::net::unix::SocketAddr>();
         all::<crate::net::unix::UCred>();
+        all::<crate::net::unix::pipe::Sender>();
+        all::<crate::net::unix::pipe::Receiver>();
+        all::<crate::net::unix::pipe::OpenOptions>();
         all::<crate::io::unix::AsyncFd<std::fs::File>>();
         all::<crate::io::unix::TryIoError>();
     }

@@ -60,7 +60,7 @@ fn poll_and_try_forms() {
         let std = b.into_std().unwrap();
         assert_eq!(UdpSocket::from_std(std).unwrap().local_addr().unwrap(), bt);
     });
-    assert_eq!(rt.0.netpoll().sources(), 0);
+    assert_eq!(rt.sources(), 0);
 }
 
 #[test]

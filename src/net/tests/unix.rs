@@ -161,3 +161,73 @@ fn nobody_listens() {
         );
     });
 }
+
+#[test]
+fn anonymous_pipes() {
+    use crate::net::unix::pipe;
+    let rt = Rt::new();
+    rt.block_on(async {
+        let (mut sender, mut receiver) = pipe::pipe().unwrap();
+        assert!(sender.is_write_vectored());
+        let data = vec![5; 1 << 18];
+        let mut got = vec![0; data.len()];
+        join(async { write_all(&mut sender, &data).await }, async {
+            read_exact(&mut receiver, &mut got).await
+        })
+        .await;
+        assert!(got == data);
+        assert_eq!(receiver.try_read(&mut got).unwrap_err().kind(), ErrorKind::WouldBlock);
+        sender.writable().await.unwrap();
+        assert_eq!(sender.try_write(b"abc").unwrap(), 3);
+        let mut into = bytes::BytesMut::with_capacity(8);
+        receiver.readable().await.unwrap();
+        assert_eq!(receiver.try_read_buf(&mut into).unwrap(), 3);
+        // Ends that are given away and taken back.
+        let fd = sender.into_blocking_fd().unwrap();
+        assert!(pipe::Receiver::from_owned_fd(fd.try_clone().unwrap()).is_err());
+        let mut sender = pipe::Sender::from_owned_fd(fd).unwrap();
+        let fd = receiver.into_nonblocking_fd().unwrap();
+        let mut receiver = pipe::Receiver::from_owned_fd_unchecked(fd).unwrap();
+        write_all(&mut sender, b"d").await;
+        drop(sender);
+        assert_eq!(read(&mut receiver, &mut got).await.unwrap(), 1);
+        assert_eq!(read(&mut receiver, &mut got).await.unwrap(), 0);
+        let (sender, receiver) = pipe::pipe().unwrap();
+        sender.writable().await.unwrap();
+        drop(receiver);
+        assert_eq!(sender.try_write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+        let file = std::fs::File::open("Cargo.toml").unwrap();
+        let error = pipe::Receiver::from_file(file).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    });
+    assert_eq!(rt.sources(), 0);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn fifos() {
+    use crate::net::unix::pipe::OpenOptions;
+    use std::os::unix::ffi::OsStrExt;
+    let path = Temp::new("fifo");
+    let name = std::ffi::CString::new(path.0.as_os_str().as_bytes()).unwrap();
+    // SAFETY: reads a string that is alive.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    Rt::new().block_on(async {
+        let error = OpenOptions::new().open_sender(&path.0).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENXIO), "nobody reads");
+        let mut receiver = OpenOptions::new().open_receiver(&path.0).unwrap();
+        let mut sender = OpenOptions::new().open_sender(&path.0).unwrap();
+        write_all(&mut sender, b"hi").await;
+        let mut buf = [0; 2];
+        read_exact(&mut receiver, &mut buf).await;
+        assert_eq!(&buf, b"hi");
+        drop(sender);
+        assert_eq!(read(&mut receiver, &mut buf).await.unwrap(), 0);
+        drop(receiver);
+        // Open for both directions it needs no reader, and never ends.
+        let mut sender = OpenOptions::new().read_write(true).open_sender(&path.0).unwrap();
+        write_all(&mut sender, b"x").await;
+        assert!(OpenOptions::new().open_receiver("Cargo.toml").is_err());
+    });
+}

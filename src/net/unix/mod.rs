@@ -1,10 +1,11 @@
 //! What belongs to Unix domain sockets: the halves of a [`UnixStream`](super::UnixStream), addresses,
-//! credentials.
+//! credentials; and [`pipe`]s.
 
 mod addr;
 #[doc(hidden)]
 pub mod datagram;
 pub(super) mod listener;
+pub mod pipe;
 pub(super) mod socket;
 mod split;
 mod split_owned;

@@ -92,9 +92,10 @@ fn worker(netpoll: &Netpoll, seed: u64) {
 
 #[test]
 fn i_dereg_vs_event_stress() {
-    let seed = std::env::var("GMP_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| {
-        Rand::from_entropy().next_u64()
-    });
+    let seed = std::env::var("GMP_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or_else(|| Rand::from_entropy().next_u64());
     println!("GMP_SEED={seed}");
     let netpoll = Netpoll::new(true).unwrap();
     let done = AtomicBool::new(false);

@@ -35,7 +35,8 @@ mod tests {
     #[test]
     fn counts_this_machine() {
         let cpus = super::cpus().expect("the kernel tells");
-        let status = std::fs::read_to_string("/proc/thread-self/status").expect("procfs is mounted");
+        let status =
+            std::fs::read_to_string("/proc/thread-self/status").expect("procfs is mounted");
         let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
         let listed: usize = list
             .expect("the kernel lists the CPUs")

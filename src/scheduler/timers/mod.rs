@@ -38,8 +38,6 @@
 //! lock is what programs with many timeouts wait for), an allocation for each sleep.
 #![allow(unsafe_code)]
 
-#[cfg(not(feature = "rt"))]
-pub(crate) mod absent;
 mod entry;
 #[cfg(all(test, gmp_loom))]
 mod models;
@@ -148,6 +146,7 @@ impl Timers {
     }
 
     /// How many entries are queued.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.wheel.lock().len()
     }

@@ -5,7 +5,7 @@ use std::ptr;
 
 use super::block::{slot_of, start_of, Block, SPAN, STEP};
 use crate::primitives::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
-use crate::primitives::sync::broken;
+use crate::primitives::sync::{broken, Explored};
 
 /// In the tail's word: no position is given out any more.
 const CLOSED: usize = 1;
@@ -59,8 +59,8 @@ impl<T> Tail<T> {
         // Ordering(mpsc-claim): Acquire pairs with the read-modify-write in `find`: who gets a later
         // position than a retired block's mark finds the tail beyond that block.
         let word = self.word.fetch_add(STEP, Acquire);
-        if word & CLOSED == 0 {
-            Some(Ticket(word))
+        if word & CLOSED == 0 || broken("mpsc-claim-when-closed") {
+            Some(Ticket(word & !CLOSED))
         } else {
             None
         }
@@ -80,7 +80,7 @@ impl<T> Tail<T> {
     fn find(&self, position: usize) -> *mut Block<T> {
         let start = start_of(position);
         // Ordering(mpsc-block): Acquire: the block's content.
-        let block = self.block.load(Acquire);
+        let block = self.block.load_explored(Acquire);
         // SAFETY: alive: it is given back only when every position that was given out before the tail
         // left it has been written, and ours has not.
         if unsafe { &*block }.start() == start {
@@ -98,6 +98,10 @@ impl<T> Tail<T> {
             if this.start() == start {
                 return block;
             }
+            assert!(
+                start.wrapping_sub(this.start()) as isize >= 0,
+                "Tail::walk: the tail is ahead"
+            );
             // Ordering(mpsc-block): Acquire: the next block's content.
             let next = match this.next.load(Acquire) {
                 next if next.is_null() => self.grow(this),
@@ -111,7 +115,7 @@ impl<T> Tail<T> {
                     // Ordering(mpsc-claim): Release, a read-modify-write: whoever claims after it sees
                     // the tail's move; those who claimed before are below this position.
                     let last = self.word.fetch_add(0, AcqRel) & !CLOSED;
-                    let last = if broken("mpsc-retired-early") { start_of(last) } else { last };
+                    let last = if broken("mpsc-retired-early") { start } else { last };
                     this.retire(last);
                 }
             } else {

@@ -418,12 +418,18 @@ fn blocking_calls_panic_in_async_context() {
     let _tasks = crate::g::block::forbid();
     let mut buffer = Vec::new();
     let texts = [
-        panic_text(catch_unwind(AssertUnwindSafe(|| drop(tx.blocking_send(()))))),
-        panic_text(catch_unwind(AssertUnwindSafe(|| drop(rx.blocking_recv())))),
+        panic_text(catch_unwind(AssertUnwindSafe(|| {
+            let _ = tx.blocking_send(());
+        }))),
+        panic_text(catch_unwind(AssertUnwindSafe(|| {
+            let _ = rx.blocking_recv();
+        }))),
         panic_text(catch_unwind(AssertUnwindSafe(|| {
             rx.blocking_recv_many(&mut Vec::new(), 1);
         }))),
-        panic_text(catch_unwind(AssertUnwindSafe(|| drop(urx.blocking_recv())))),
+        panic_text(catch_unwind(AssertUnwindSafe(|| {
+            let _ = urx.blocking_recv();
+        }))),
         panic_text(catch_unwind(AssertUnwindSafe(|| {
             urx.blocking_recv_many(&mut buffer, 1);
         }))),

@@ -12,12 +12,15 @@ use std::sync::Arc;
 macro_rules! has {
     ($ty:ty: $($bound:tt)+) => {{
         struct Probe<T: ?Sized>(PhantomData<T>);
+        // One of the two answers is never asked.
+        #[allow(dead_code)]
         trait Otherwise {
             fn answer(&self) -> bool {
                 false
             }
         }
         impl<T: ?Sized> Otherwise for Probe<T> {}
+        #[allow(dead_code)]
         impl<T: ?Sized + $($bound)+> Probe<T> {
             fn answer(&self) -> bool {
                 true

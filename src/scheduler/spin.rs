@@ -1,0 +1,92 @@
+//! A bounded spin before sleeping, where it pays.
+//!
+//! Waking a thread that sleeps costs several microseconds on both sides; handing something to a thread
+//! that spins costs a cache miss. But a spin that finds nothing is wasted, and an idle process must not
+//! burn CPU. So the length adapts: a spin that found something doubles the next one, up to what a wake-up
+//! costs; one that did not halves it, down to none; every 64th time one is tried all the same.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use super::limits::{SPIN_MAX_NS, SPIN_MIN_NS, SPIN_PROBE};
+use crate::primitives::sync::hint;
+
+/// One thread's memory of how its spins went.
+#[derive(Debug)]
+pub(super) struct Spin {
+    ns: u64,
+    skipped: u32,
+    max: u64,
+}
+
+impl Spin {
+    pub(super) fn new() -> Spin {
+        // loom has no clock.
+        let max = if cfg!(all(test, gmp_loom)) || alone() { 0 } else { SPIN_MAX_NS };
+        Spin { ns: max, skipped: 0, max }
+    }
+
+    /// One that never spins.
+    pub(super) fn off() -> Spin {
+        Spin { ns: 0, skipped: 0, max: 0 }
+    }
+
+    /// Spins until `found` says so (true) or the time is up. `found` is asked about once in a hundred
+    /// nanoseconds.
+    pub(super) fn until(&mut self, mut found: impl FnMut() -> bool) -> bool {
+        if self.ns < SPIN_MIN_NS {
+            self.skipped += 1;
+            if self.skipped < SPIN_PROBE || self.max == 0 {
+                return false;
+            }
+            self.skipped = 0;
+            self.ns = SPIN_MIN_NS;
+        }
+        let start = Instant::now();
+        let limit = Duration::from_nanos(self.ns);
+        loop {
+            for _ in 0..8 {
+                hint::spin_loop();
+            }
+            if found() {
+                self.ns = (self.ns * 2).min(self.max);
+                return true;
+            }
+            if start.elapsed() >= limit {
+                self.ns /= 2;
+                return false;
+            }
+        }
+    }
+}
+
+/// With one CPU nobody can do anything while we spin. Asked once: the answer takes reading files.
+fn alone() -> bool {
+    static ALONE: OnceLock<bool> = OnceLock::new();
+    *ALONE.get_or_init(|| std::thread::available_parallelism().is_ok_and(|n| n.get() == 1))
+}
+
+#[cfg(all(test, not(gmp_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spins_that_find_nothing_end_but_are_tried_again() {
+        let mut spin = Spin { ns: SPIN_MAX_NS, skipped: 0, max: SPIN_MAX_NS };
+        let mut asked = Vec::new();
+        for _ in 0..200 {
+            let mut n = 0;
+            assert!(!spin.until(|| {
+                n += 1;
+                false
+            }));
+            asked.push(n);
+        }
+        let spun = asked.iter().filter(|&&n| n > 0).count();
+        assert!((6..20).contains(&spun), "{spun} of 200 spins for nothing");
+        for _ in 0..SPIN_PROBE {
+            spin.until(|| true);
+        }
+        assert_eq!(spin.ns, SPIN_MAX_NS, "success brings them back");
+    }
+}
