@@ -59,7 +59,8 @@ impl<T: ?Sized> Mutex<T> {
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         // Ordering(tsan-mutex): Acquire, pairs with the store in the guard's drop.
         let taken = !self.locked.swap(true, Acquire);
-        taken.then_some(MutexGuard { mutex: self, _not_send: PhantomData })
+        // Lazily: a guard that is made and thrown away would give back what is not ours.
+        taken.then(|| MutexGuard { mutex: self, _not_send: PhantomData })
     }
 
     pub(crate) fn get_mut(&mut self) -> &mut T {
