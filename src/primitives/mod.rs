@@ -9,4 +9,6 @@ pub(crate) mod list;
 pub(crate) mod note;
 pub(crate) mod padded;
 pub(crate) mod rand;
+#[cfg(gmp_tsan)]
+pub(crate) mod tsan_mutex;
 pub(crate) mod wakelist;

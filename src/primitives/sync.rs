@@ -131,43 +131,51 @@ mod real {
     pub(crate) use std::sync::Arc;
     pub(crate) use std::thread;
 
-    use std::sync::PoisonError;
+    #[cfg(gmp_tsan)]
+    pub(crate) use super::super::tsan_mutex::{Mutex, MutexGuard};
+    #[cfg(not(gmp_tsan))]
+    pub(crate) use std_mutex::{Mutex, MutexGuard};
 
-    /// A mutex without poisoning: no foreign code runs under the locks of this crate, so a panic cannot
-    /// leave what they guard half changed.
-    #[derive(Debug, Default)]
-    pub(crate) struct Mutex<T: ?Sized>(std::sync::Mutex<T>);
+    #[cfg(not(gmp_tsan))]
+    mod std_mutex {
+        use std::sync::PoisonError;
 
-    pub(crate) type MutexGuard<'a, T> = std::sync::MutexGuard<'a, T>;
+        /// A mutex without poisoning: no foreign code runs under the locks of this crate, so a panic cannot
+        /// leave what they guard half changed.
+        #[derive(Debug, Default)]
+        pub(crate) struct Mutex<T: ?Sized>(std::sync::Mutex<T>);
 
-    impl<T> Mutex<T> {
-        pub(crate) const fn new(value: T) -> Self {
-            Mutex(std::sync::Mutex::new(value))
-        }
+        pub(crate) type MutexGuard<'a, T> = std::sync::MutexGuard<'a, T>;
 
-        pub(crate) fn into_inner(self) -> T {
-            self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
-        }
-    }
+        impl<T> Mutex<T> {
+            pub(crate) const fn new(value: T) -> Self {
+                Mutex(std::sync::Mutex::new(value))
+            }
 
-    impl<T: ?Sized> Mutex<T> {
-        #[inline]
-        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner)
-        }
-
-        #[inline]
-        pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-            match self.0.try_lock() {
-                Ok(guard) => Some(guard),
-                Err(std::sync::TryLockError::Poisoned(p)) => Some(p.into_inner()),
-                Err(std::sync::TryLockError::WouldBlock) => None,
+            pub(crate) fn into_inner(self) -> T {
+                self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
             }
         }
 
-        #[inline]
-        pub(crate) fn get_mut(&mut self) -> &mut T {
-            self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+        impl<T: ?Sized> Mutex<T> {
+            #[inline]
+            pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+                self.0.lock().unwrap_or_else(PoisonError::into_inner)
+            }
+
+            #[inline]
+            pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+                match self.0.try_lock() {
+                    Ok(guard) => Some(guard),
+                    Err(std::sync::TryLockError::Poisoned(p)) => Some(p.into_inner()),
+                    Err(std::sync::TryLockError::WouldBlock) => None,
+                }
+            }
+
+            #[inline]
+            pub(crate) fn get_mut(&mut self) -> &mut T {
+                self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+            }
         }
     }
 

@@ -18,7 +18,10 @@ mod case;
 mod echo;
 mod joins;
 mod lifecycle;
+mod lock;
 mod pingpong;
+#[cfg(gmp_tsan)]
+mod race;
 mod rand;
 mod spawn;
 mod tally;
@@ -45,6 +48,12 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("echo", echo::run),
     ("blocking", blocking::run),
     ("lifecycle", lifecycle::run),
+];
+
+/// Only when named: a program with a fault, to see that the fault is seen.
+const ON_DEMAND: &[(&str, Program)] = &[
+    #[cfg(gmp_tsan)]
+    ("race", race::run),
 ];
 
 const PROCS: &[usize] = &[1, 2, 4, 8, 64];
@@ -75,7 +84,7 @@ fn options() -> Result<Options, String> {
             }
             "--procs" => options.procs = Some(value.parse().map_err(bad)?),
             "--only" => {
-                if !PROGRAMS.iter().any(|(program, _)| *program == value) {
+                if !PROGRAMS.iter().chain(ON_DEMAND).any(|(program, _)| *program == value) {
                     let names: Vec<_> = PROGRAMS.iter().map(|(program, _)| *program).collect();
                     return Err(format!("--only: {value:?} is none of {}", names.join(", ")));
                 }
@@ -98,10 +107,10 @@ fn main() -> ExitCode {
     println!("stress --seed {}", options.seed);
     any_panic_is_the_end();
     watchdog::start();
-    let chosen: Vec<_> = PROGRAMS
-        .iter()
-        .filter(|(name, _)| options.only.as_deref().is_none_or(|only| only == *name))
-        .collect();
+    let chosen: Vec<_> = match options.only.as_deref() {
+        Some(only) => PROGRAMS.iter().chain(ON_DEMAND).filter(|(name, _)| *name == only).collect(),
+        None => PROGRAMS.iter().collect(),
+    };
     let procs: Vec<usize> = options.procs.map_or(PROCS.to_vec(), |procs| vec![procs]);
     let end = Instant::now() + Duration::from_secs_f64(options.secs.max(0.0));
     // Each draws from the seed alone, so that `--only` does not change what a program does.
@@ -109,7 +118,8 @@ fn main() -> ExitCode {
     loop {
         for (name, program) in &chosen {
             for &procs in &procs {
-                let seed = Rand::new(options.seed ^ name.len() as u64 ^ (procs as u64) << 8).next()
+                let seed = Rand::new(options.seed ^ name.len() as u64 ^ (procs as u64) << 8)
+                    .next()
                     .wrapping_add(round);
                 one(name, *program, procs, seed);
                 if round > 0 && Instant::now() >= end {

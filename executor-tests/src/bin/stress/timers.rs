@@ -3,11 +3,11 @@
 
 use std::future::{poll_fn, Future};
 use std::pin::Pin;
-use std::sync::mpsc::{channel, Sender};
 use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use gmp::sync::mpsc::{unbounded_channel, UnboundedSender};
 use gmp::time::{sleep, timeout, Sleep};
 
 use super::case::Case;
@@ -29,7 +29,7 @@ async fn touch(sleep: &mut Pinned) {
     .await;
 }
 
-async fn one(mut rand: Rand, elsewhere: Sender<Pinned>) {
+async fn one(mut rand: Rand, elsewhere: UnboundedSender<Pinned>) {
     let start = Instant::now();
     let wait = micros(&mut rand);
     match rand.below(6) {
@@ -85,11 +85,11 @@ fn not_early(start: Instant, wait: Duration) {
 pub(crate) fn run(case: &Case) {
     let mut rand = case.rand();
     let runtime = case.runtime();
-    let (elsewhere, timers) = channel::<Pinned>();
+    let (elsewhere, mut timers) = unbounded_channel::<Pinned>();
     let dropper = thread::spawn({
         let (handle, mut rand) = (runtime.handle().clone(), rand.fork());
         move || {
-            for mut timer in timers {
+            while let Some(mut timer) = timers.blocking_recv() {
                 match rand.below(3) {
                     0 => drop(timer),
                     1 => {

@@ -6,11 +6,12 @@
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::thread;
 
 use super::case::Case;
+use super::lock::Mutex;
 use super::rand::Rand;
 use super::tally::progress;
 
@@ -34,7 +35,7 @@ impl Graph {
     fn send(&self, rand: &mut Rand) {
         let node = &self.nodes[rand.below(NODES)];
         node.tokens.fetch_add(1, SeqCst);
-        let waker = node.waker.lock().unwrap().clone();
+        let waker = node.waker.with(|waker| waker.clone());
         if let Some(waker) = waker {
             wake(waker, rand);
         }
@@ -44,7 +45,7 @@ impl Graph {
     fn retire(&self) {
         if self.live.fetch_sub(1, SeqCst) == 1 {
             for node in &self.nodes {
-                let waker = node.waker.lock().unwrap().take();
+                let waker = node.waker.with(Option::take);
                 if let Some(waker) = waker {
                     waker.wake();
                 }
@@ -78,7 +79,8 @@ async fn node(graph: Arc<Graph>, index: usize, mut rand: Rand) {
                 // A stale waker must do no harm.
                 cx.waker().clone().wake();
             }
-            let old = node.waker.lock().unwrap().replace(cx.waker().clone());
+            let new = cx.waker().clone();
+            let old = node.waker.with(|waker| waker.replace(new));
             drop(old);
             match node.tokens.swap(0, SeqCst) {
                 0 if graph.live.load(SeqCst) == 0 => Poll::Ready(0),
@@ -145,7 +147,7 @@ pub(crate) fn run(case: &Case) {
     // Old wakers outlive the runtime.
     drop(runtime);
     for node in &graph.nodes {
-        if let Some(waker) = node.waker.lock().unwrap().take() {
+        if let Some(waker) = node.waker.with(Option::take) {
             waker.wake_by_ref();
             drop(waker.clone());
             waker.wake();

@@ -1,0 +1,26 @@
+//! The stress program, for a few seconds. By hand it runs longer: see `src/bin/stress/main.rs`.
+
+use std::process::Command;
+
+#[test]
+fn every_program_once() {
+    let output = Command::new(env!("CARGO_BIN_EXE_stress")).args(["--secs", "0"]).output().unwrap();
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
+    for name in
+        ["spawn", "pingpong", "wakes", "aborts", "joins", "timers", "echo", "blocking", "lifecycle"]
+    {
+        let runs = out.lines().filter(|line| line.starts_with(name)).count();
+        assert_eq!(runs, 5, "{name} runs on each number of Ps\n{out}");
+    }
+}
+
+#[test]
+fn mistakes_are_told() {
+    for args in [&["--only", "nothing"][..], &["--seed", "x"], &["--procs"], &["--what", "1"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_stress")).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("usage: stress"));
+    }
+}
