@@ -115,3 +115,8 @@ pub use gmp_macros::{main_fail as main, test_fail as test};
 pub use gmp_macros::{main_rt as main, test_rt as test};
 #[cfg(all(feature = "macros", feature = "rt-multi-thread"))]
 pub use gmp_macros::{main, test};
+
+/// The README's program compiles.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
