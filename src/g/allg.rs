@@ -175,7 +175,8 @@ impl Shard {
             loop {
                 slot.next_free.store(head, Relaxed);
                 // Ordering(allg-freed): Release, pairs with the Acquire in `reserve`.
-                match self.freed.compare_exchange_weak(head, place.slot, Release, Relaxed) {
+                let order = if broken("allg_freed_relaxed") { Relaxed } else { Release };
+                match self.freed.compare_exchange_weak(head, place.slot, order, Relaxed) {
                     Ok(_) => break,
                     Err(seen) => head = seen,
                 }

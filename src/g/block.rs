@@ -13,8 +13,8 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 
-thread_local! {
-    static DRIVES_TASKS: Cell<bool> = const { Cell::new(false) };
+thread_local_const! {
+    static DRIVES_TASKS: Cell<bool> = Cell::new(false);
 }
 
 /// True on a thread that drives no async task right now. Also true while thread locals are torn down:

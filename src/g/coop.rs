@@ -32,9 +32,8 @@ struct Scope {
     preempt: Cell<*const AtomicBool>,
 }
 
-thread_local! {
-    static SCOPE: Scope =
-        const { Scope { left: Cell::new(UNLIMITED), preempt: Cell::new(std::ptr::null()) } };
+thread_local_const! {
+    static SCOPE: Scope = Scope { left: Cell::new(UNLIMITED), preempt: Cell::new(std::ptr::null()) };
 }
 
 /// Restores the outer scope.

@@ -36,8 +36,8 @@ pub(crate) fn next_single() -> Id {
     Id(NonZeroU64::new(id).expect("ids start at one"))
 }
 
-thread_local! {
-    static CURRENT: Cell<Option<Id>> = const { Cell::new(None) };
+thread_local_const! {
+    static CURRENT: Cell<Option<Id>> = Cell::new(None);
 }
 
 /// The G whose future or output this thread is polling or dropping.

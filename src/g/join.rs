@@ -68,6 +68,11 @@ impl<T> JoinHandle<T> {
         unsafe { self.header.as_ref() }
     }
 
+    #[cfg(all(test, gmp_loom))]
+    pub(super) fn raw(&self) -> NonNull<Header> {
+        self.header
+    }
+
     /// Asks for the task's end. It is dropped when it next yields, on a thread of the runtime; a task
     /// that is done already, or ends by itself first, is not affected, and awaiting the handle then
     /// gives its output. A blocking closure can only be aborted before it has started.

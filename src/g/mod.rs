@@ -15,6 +15,8 @@ pub(crate) mod cell;
 pub(crate) mod coop;
 pub(crate) mod id;
 pub(crate) mod join;
+#[cfg(all(test, gmp_loom))]
+pub(crate) mod models;
 pub(crate) mod raw;
 pub(crate) mod run;
 pub(crate) mod state;

@@ -18,8 +18,9 @@ use super::cell::{Cell, Header, Stage};
 use super::id;
 use super::join::JoinError;
 use super::raw::{self, G};
-use super::state::{EndPoll, Released, StartPoll};
+use super::state::{Completed, EndPoll, Released, StartPoll};
 use super::{waker, Schedule};
+use crate::primitives::sync::broken;
 
 /// What became of a G that was run.
 #[must_use]
@@ -187,26 +188,25 @@ unsafe fn complete<T: Future, S: Schedule>(header: NonNull<Header>, refs: usize)
         unsafe { *place }
     });
     let release = refs + usize::from(this.trailer.scheduler.retire(header, place));
-    let mut join_waker: Option<MaybeUninit<Waker>> = None;
-    let released = this.header.state.complete(release, |snapshot| {
-        if !snapshot.has_join_interest() {
-            // Nobody will read it. SAFETY: RUNNING makes the stage ours; a second call drops nothing.
-            discard(unsafe { drop_stage(this) });
-        }
-        join_waker = snapshot.has_join_waker().then(|| {
-            this.trailer.join_waker.with(|slot| {
-                // SAFETY: JOIN_WAKER is set: initialised, and nobody writes while it is. The copy is
-                // ours only if the swap that follows clears the bit; until then it is just bytes.
-                unsafe { slot.read() }
-            })
-        });
+    let completed = this.header.state.complete(release, || {
+        // Nobody will read it. SAFETY: RUNNING makes the stage ours; a second call drops nothing.
+        discard(unsafe { drop_stage(this) });
     });
-    // From here on `this` may be freed by others, unless `released` says that we were the last.
-    if let Some(waker) = join_waker {
-        // SAFETY: the swap cleared JOIN_WAKER with this very copy: it is initialised, and ours alone.
-        let waker = unsafe { waker.assume_init() };
-        discard(catch_unwind(AssertUnwindSafe(|| waker.wake())).err());
-    }
+    // From here on `this` may be freed by others, unless the references are still ours.
+    let released = match completed {
+        Completed::Released(released) => released,
+        Completed::TookWaker => {
+            let waker = this.trailer.join_waker.with(|slot| {
+                // SAFETY: clearing JOIN_WAKER made it ours: initialised, and nobody writes it after
+                // COMPLETE; our references keep the cell.
+                unsafe { slot.read().assume_init() }
+            });
+            // The references first: the waker may be the last thing that keeps the scheduler busy.
+            let released = this.header.state.release(release);
+            discard(catch_unwind(AssertUnwindSafe(|| waker.wake())).err());
+            released
+        }
+    };
     if released == Released::Last {
         // SAFETY: no reference is left.
         unsafe { raw::free(header) };
@@ -308,7 +308,7 @@ unsafe fn keep_waker<T: Future, S: Schedule>(this: &Cell<T, S>, waker: &Waker) -
         if same {
             return true;
         }
-        if !state.unset_join_waker() {
+        if !broken("join_waker_overwritten") && !state.unset_join_waker() {
             return false;
         }
         old = Some(this.trailer.join_waker.with(|slot| {
@@ -318,8 +318,8 @@ unsafe fn keep_waker<T: Future, S: Schedule>(this: &Cell<T, S>, waker: &Waker) -
     }
     let new = waker.clone();
     this.trailer.join_waker.with_mut(|slot| {
-        // SAFETY: the bit is clear and the G was not complete when we last looked; completion does not
-        // touch the slot while the bit is clear.
+        // SAFETY: the bit is clear: whoever completes the G does not touch the slot, also not later, unless
+        // it clears the bit that we set below.
         unsafe { (*slot).write(new) };
     });
     if state.set_join_waker() {
@@ -343,7 +343,8 @@ pub(super) unsafe fn drop_join_handle<T: Future, S: Schedule>(header: NonNull<He
     let dropped = this.header.state.drop_join_handle(|snapshot| {
         join_waker = snapshot.has_join_waker().then(|| {
             this.trailer.join_waker.with(|slot| {
-                // SAFETY: as in `complete`.
+                // SAFETY: JOIN_WAKER is set: initialised, and only the handle, we, would write it. The copy
+                // is ours only if the swap that follows clears the bit; until then it is just bytes.
                 unsafe { slot.read() }
             })
         });

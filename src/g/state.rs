@@ -29,7 +29,7 @@
 //!   is set; without interest the output was dropped before `COMPLETE` was set.
 //! - **`JOIN_WAKER`** says who owns the waker slot. Clear and not `COMPLETE`: the handle, which may write.
 //!   Set: both may read, nobody may write; who clears the bit by compare-and-swap owns the waker from
-//!   then on (the handle to replace it, or `complete`, which takes it to wake it).
+//!   then on (the handle to replace it, or `complete`, which takes it to wake it, and reads it only then).
 //! - **`CANCELLED`** is a request, seen by `start_poll` and `end_poll`.
 //!
 //! References: one for the all-G list until the G completes; one that travels with the G through queue
@@ -123,6 +123,16 @@ pub(crate) enum Wake {
     DoNothing,
     /// As `DoNothing`, and it was the last reference: free the memory.
     Dealloc,
+}
+
+/// What `complete` found.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Completed {
+    /// Nobody to wake; the references are given up.
+    Released(Released),
+    /// The join waker is ours now, and so are the references still.
+    TookWaker,
 }
 
 /// What became of the reference that a transition gave up.
@@ -230,8 +240,9 @@ impl State {
                 Snapshot(current),
                 Snapshot(new)
             );
+            let order = if broken("g_transition_relaxed") { Relaxed } else { AcqRel };
             // Ordering(g-state): AcqRel, pairs with every other transition.
-            match self.0.compare_exchange_weak(current, new, AcqRel, Relaxed) {
+            match self.0.compare_exchange_weak(current, new, order, Relaxed) {
                 Ok(_) => return result,
                 Err(seen) => current = seen,
             }
@@ -276,7 +287,8 @@ impl State {
             if s.is_notified() {
                 return Ok((s.0 & !RUNNING, EndPoll::Requeue));
             }
-            let new = (s.0 & !RUNNING) - REF_ONE;
+            let given_up = if broken("end_poll_keeps_ref") { 0 } else { REF_ONE };
+            let new = (s.0 & !RUNNING) - given_up;
             Ok((
                 new,
                 match Snapshot(new).released() {
@@ -287,24 +299,38 @@ impl State {
         })
     }
 
-    /// Edge 6: gives up `release` references and, if there is one, takes the join waker.
+    /// Edge 6. Without a join waker it gives up `release` references in the same step. With one it takes
+    /// the waker slot: the references stay the caller's, who reads the waker first and then calls
+    /// [`release`](Self::release).
     ///
-    /// `prepare` is called before each attempt with the word that the attempt expects: it reads the
-    /// waker (`has_join_waker`) or drops the output that nobody wants (no `has_join_interest`; interest
-    /// never comes back). What it read is the caller's only if the last call's snapshot had the waker.
+    /// The waker must not be read before the swap: until then the handle may take it back and write
+    /// another, after which the word would look as before.
+    ///
+    /// `unwanted` is called, perhaps more than once, when there is no interest in the output, before it
+    /// would be published; interest never comes back.
     #[inline]
-    pub(crate) fn complete(&self, release: usize, mut prepare: impl FnMut(Snapshot)) -> Released {
+    pub(crate) fn complete(&self, release: usize, mut unwanted: impl FnMut()) -> Completed {
         self.transition(|s| {
             debug_assert!(s.is_running() && !s.is_complete(), "complete of {s:?}");
-            prepare(s);
-            let cleared = if broken("complete_keeps_waker") {
-                RUNNING
-            } else {
-                RUNNING | JOIN_WAKER
-            };
-            let new = ((s.0 & !cleared) | COMPLETE) - release * REF_ONE;
-            Ok((new, Snapshot(new).released()))
+            if !s.has_join_interest() || broken("complete_ignores_interest") {
+                unwanted();
+            }
+            let done = (s.0 & !RUNNING) | COMPLETE;
+            if s.has_join_waker() {
+                let taken = if broken("complete_keeps_waker") { 0 } else { JOIN_WAKER };
+                return Ok((done & !taken, Completed::TookWaker));
+            }
+            let new = done - release * REF_ONE;
+            Ok((new, Completed::Released(Snapshot(new).released())))
         })
+    }
+
+    /// Gives up `n` references.
+    pub(crate) fn release(&self, n: usize) -> Released {
+        // Ordering(g-state): AcqRel, as `ref_dec`.
+        let before = self.0.fetch_sub(n * REF_ONE, AcqRel);
+        debug_assert!(Snapshot(before).refs() >= n, "release({n}) of {:?}", Snapshot(before));
+        Snapshot(before - n * REF_ONE).released()
     }
 
     /// Edge 4, consuming the waker's reference.
@@ -350,8 +376,9 @@ impl State {
             if s.is_complete() || s.is_cancelled() {
                 return Err(false);
             }
-            if s.is_running() || s.is_notified() {
-                return Ok((s.0 | CANCELLED, false));
+            if s.is_running() || (s.is_notified() && !broken("abort_queues_twice")) {
+                let cancelled = if broken("abort_running_lost") { 0 } else { CANCELLED };
+                return Ok((s.0 | cancelled, false));
             }
             Ok(((s.0 | CANCELLED | NOTIFIED) + REF_ONE, true))
         })
@@ -365,7 +392,7 @@ impl State {
             if s.is_complete() {
                 return Err(false);
             }
-            if s.is_running() {
+            if s.is_running() && !broken("claim_running") {
                 return Ok((s.0 | CANCELLED, false));
             }
             Ok((s.0 | RUNNING | CANCELLED, true))
@@ -377,7 +404,7 @@ impl State {
     pub(crate) fn set_join_waker(&self) -> bool {
         self.transition(|s| {
             debug_assert!(s.has_join_interest() && !s.has_join_waker(), "set_join_waker of {s:?}");
-            if s.is_complete() {
+            if s.is_complete() && !broken("join_waker_blind") {
                 // The caller goes on to read the output: it needs the acquire of a swap.
                 return Ok((s.0, false));
             }
@@ -400,8 +427,8 @@ impl State {
     /// Gives up the join handle and its reference. `Err`: the G completed first, so the output is the
     /// caller's to drop before it gives up the reference by `ref_dec`.
     ///
-    /// `prepare` is called before each attempt, as in `complete`: if the last snapshot had the waker,
-    /// the caller owns what it read.
+    /// `prepare` is called before each attempt: if the last snapshot had the waker, the caller owns what it
+    /// read then. (Only the handle itself, the caller, writes the slot: it cannot have changed since.)
     pub(crate) fn drop_join_handle(
         &self,
         mut prepare: impl FnMut(Snapshot),
@@ -432,7 +459,8 @@ impl State {
     pub(crate) fn ref_dec(&self) -> Released {
         // Ordering(g-state): AcqRel. The release shows our last use to whoever frees; the acquire shows
         // theirs to us if we do.
-        let before = self.0.fetch_sub(REF_ONE, AcqRel);
+        let order = if broken("ref_dec_relaxed") { Relaxed } else { AcqRel };
+        let before = self.0.fetch_sub(REF_ONE, order);
         debug_assert!(Snapshot(before).refs() >= 1, "ref_dec of {:?}", Snapshot(before));
         Snapshot(before - REF_ONE).released()
     }
@@ -462,7 +490,8 @@ mod tests {
         assert!(!s.wake_by_ref(), "queued once");
         assert_eq!(s.load().refs(), 3);
         assert_eq!(s.start_poll(), StartPoll::Run);
-        assert_eq!(s.complete(2, |s| assert!(s.has_join_interest())), Released::Shared);
+        let unwanted = || panic!("there is a handle");
+        assert_eq!(s.complete(2, unwanted), Completed::Released(Released::Shared));
         assert_eq!(s.load().status(), Status::Dead);
         assert!(!s.wake_by_ref() && !s.cancel() && !s.claim(), "dead is final");
         assert_eq!(s.drop_join_handle(|_| ()), Err(()));
@@ -494,7 +523,7 @@ mod tests {
         let s = State::new(3);
         assert!(s.claim());
         assert_eq!(s.start_poll(), StartPoll::Skip);
-        assert_eq!(s.complete(1, |_| ()), Released::Shared);
+        assert_eq!(s.complete(1, || ()), Completed::Released(Released::Shared));
         assert_eq!(s.drop_join_handle(|_| ()), Err(()));
         assert_eq!(s.ref_dec(), Released::Last);
     }
@@ -506,9 +535,8 @@ mod tests {
         assert!(s.unset_join_waker());
         assert!(s.set_join_waker());
         assert_eq!(s.start_poll(), StartPoll::Run);
-        let mut took = false;
-        assert_eq!(s.complete(2, |s| took = s.has_join_waker()), Released::Shared);
-        assert!(took);
+        assert_eq!(s.complete(2, || ()), Completed::TookWaker);
+        assert_eq!(s.release(2), Released::Shared);
         assert!(!s.unset_join_waker(), "completion took it");
         assert!(!s.load().has_join_waker());
     }

@@ -9,6 +9,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 use super::cell::Header;
 use super::raw::{self, G};
 use super::state::Wake;
+use crate::primitives::sync::broken;
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 
@@ -71,6 +72,10 @@ unsafe fn wake(data: *const ()) {
         let header = g.into_raw();
         // SAFETY: Runnable, with the queue's reference.
         unsafe { (header.as_ref().vtable.ready)(header) }
+        if broken("wake_touches_after_submit") {
+            // SAFETY: none: the seeded break. The reference went into the queue.
+            let _ = unsafe { header.as_ref() }.state.load();
+        }
     }
 }
 

@@ -60,6 +60,7 @@ impl Registration {
             panic!("{IO_DISABLED}");
         }
         let io = sched.netpoll().register(source, interest.to_mio())?;
+        sched.source_added();
         Ok(Registration { sched, io })
     }
 

@@ -16,6 +16,7 @@
 use std::time::{Duration, Instant};
 
 use super::sync::atomic::{AtomicU32, Ordering, Ordering::*};
+use super::sync::broken;
 
 const EMPTY: u32 = 0;
 const PARKED: u32 = 1;
@@ -71,9 +72,17 @@ impl Note {
 
     fn sleep_until(&self, deadline: Option<Instant>) -> bool {
         // Relaxed on success: PARKED publishes nothing. Acquire on failure: the word was NOTIFIED.
-        if self.word.compare_exchange(EMPTY, PARKED, Relaxed, Acquire).is_err() {
-            // Relaxed: the acquire was done above, only the owner stores EMPTY.
-            self.word.store(EMPTY, Relaxed);
+        if broken("note_token_lost") {
+            self.word.store(PARKED, Relaxed);
+        } else if self.word.compare_exchange(EMPTY, PARKED, Relaxed, Acquire).is_err() {
+            if broken("note_token_stored") {
+                self.word.store(EMPTY, Relaxed);
+                return true;
+            }
+            // A swap, not a store: another wake-up may come between the look above and this line. Its token
+            // is taken here, so what was written before it has to be acquired here.
+            // Ordering(note-token): Acquire.
+            self.word.swap(EMPTY, Acquire);
             return true;
         }
         self.kernel.wait(&self.word, deadline);

@@ -28,6 +28,24 @@ macro_rules! const_unless_loom {
     };
 }
 
+/// Declares a thread local with a constant initial value. loom's threads are coroutines on one thread of
+/// the system, so they need loom's kind.
+#[allow(unused_macros)] // a build with few features has no use for it
+macro_rules! thread_local_const {
+    ($(#[$meta:meta])* static $name:ident: $type:ty = $init:expr;) => {
+        #[cfg(not(all(test, gmp_loom)))]
+        std::thread_local! {
+            $(#[$meta])*
+            static $name: $type = const { $init };
+        }
+        #[cfg(all(test, gmp_loom))]
+        loom::thread_local! {
+            $(#[$meta])*
+            static $name: $type = $init;
+        }
+    };
+}
+
 #[cfg(all(test, gmp_loom))]
 pub(crate) use loomed::*;
 #[cfg(not(all(test, gmp_loom)))]
@@ -186,7 +204,15 @@ mod loomed {
     pub(crate) use loom::sync::atomic;
     pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::MutexGuard;
-    pub(crate) use loom::thread;
+
+    /// loom's threads. It has no clock: who parks with a time-out is told at once that it has passed.
+    pub(crate) mod thread {
+        pub(crate) use loom::thread::*;
+
+        pub(crate) fn park_timeout(_: std::time::Duration) {
+            yield_now();
+        }
+    }
 
     /// loom's mutex under the signature of the real one.
     #[derive(Debug)]

@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::{Handle, Runtime};
 use crate::scheduler::config::{Config, Flavor, Hook};
 use crate::scheduler::limits::{
-    GLOBRUNQ_TICK, KEEP_ALIVE_SECS, MAX_BLOCKING, MAX_PROCS, NETPOLL_TICK,
+    DEFAULT_THREAD_NAME, GLOBRUNQ_TICK, KEEP_ALIVE_SECS, MAX_BLOCKING, MAX_PROCS, NETPOLL_TICK,
+    SPIN_MAX_NS,
 };
 use crate::scheduler::procs;
 use crate::scheduler::sched::Sched;
@@ -56,7 +57,7 @@ impl Builder {
             name: None,
             max_blocking: MAX_BLOCKING,
             keep_alive: Duration::from_secs(KEEP_ALIVE_SECS),
-            thread_name: Arc::new(|| "gmp-m".to_owned()),
+            thread_name: Arc::new(|| DEFAULT_THREAD_NAME.to_owned()),
             stack_size: None,
             globrunq_tick: None,
             netpoll_tick: NETPOLL_TICK,
@@ -272,6 +273,8 @@ impl Builder {
             stack_size: self.stack_size,
             globrunq_tick,
             netpoll_tick: self.netpoll_tick,
+            sysmon: true,
+            spin_ns: SPIN_MAX_NS,
             enable_io: self.enable_io,
             enable_time: self.enable_time,
             on_thread_start: self.on_thread_start.clone(),

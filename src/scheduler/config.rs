@@ -26,6 +26,10 @@ pub(crate) struct Config {
     pub(crate) stack_size: Option<usize>,
     pub(crate) globrunq_tick: u32,
     pub(crate) netpoll_tick: u32,
+    /// Is there a sysmon?
+    pub(crate) sysmon: bool,
+    /// The longest spin before a sleep, in nanoseconds; 0: none.
+    pub(crate) spin_ns: u64,
     pub(crate) enable_io: bool,
     pub(crate) enable_time: bool,
     pub(crate) on_thread_start: Option<Hook>,

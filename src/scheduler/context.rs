@@ -28,13 +28,11 @@ struct Context {
     depth: Cell<usize>,
 }
 
-thread_local! {
-    static CONTEXT: Context = const {
-        Context {
-            sched: Cell::new(ptr::null()),
-            shell: Cell::new(ptr::null()),
-            depth: Cell::new(0),
-        }
+thread_local_const! {
+    static CONTEXT: Context = Context {
+        sched: Cell::new(ptr::null()),
+        shell: Cell::new(ptr::null()),
+        depth: Cell::new(0),
     };
 }
 

@@ -114,7 +114,7 @@ impl<'a> Driver<'a> {
         waker: &Waker,
     ) -> Option<F::Output> {
         let sched = self.sched;
-        let mut local = Local::new();
+        let mut local = Local::new(sched.config.spin_ns);
         loop {
             if root.note.take() {
                 let shell = context::shell_of(sched)?;

@@ -45,26 +45,37 @@ mod queue {
 #[cfg(all(test, gmp_loom))]
 mod queue {
     use super::G;
+    use crate::primitives::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     use crate::primitives::sync::Mutex;
     use std::collections::VecDeque;
 
-    pub(super) struct Queue(Mutex<VecDeque<G>>);
+    /// Looks at the length take no lock and order nothing, as the Injector's: a lock there would hide the
+    /// absence of a fence.
+    pub(super) struct Queue {
+        gs: Mutex<VecDeque<G>>,
+        len: AtomicUsize,
+    }
 
     impl Queue {
         pub(super) fn new() -> Queue {
-            Queue(Mutex::new(VecDeque::new()))
+            Queue { gs: Mutex::new(VecDeque::new()), len: AtomicUsize::new(0) }
         }
         pub(super) fn push(&self, g: G) {
-            self.0.lock().push_back(g);
+            let mut gs = self.gs.lock();
+            gs.push_back(g);
+            self.len.store(gs.len(), Relaxed);
         }
         pub(super) fn pop(&self) -> Option<G> {
-            self.0.lock().pop_front()
+            let mut gs = self.gs.lock();
+            let g = gs.pop_front();
+            self.len.store(gs.len(), Relaxed);
+            g
         }
         pub(super) fn is_empty(&self) -> bool {
-            self.0.lock().is_empty()
+            self.len() == 0
         }
         pub(super) fn len(&self) -> usize {
-            self.0.lock().len()
+            self.len.load(Relaxed)
         }
     }
 }

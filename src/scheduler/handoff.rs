@@ -85,7 +85,12 @@ impl Sched {
             // timers that nobody waits for.
             let last = locked.pidle.len() + 1 == self.procs as usize;
             let polled = self.poll_until.load(Relaxed) != 0;
-            if self.globrunq.is_empty() && (polled || !last) && p.timers.earliest() == u64::MAX {
+            // Once closed, an idle P has to come from an M that has cleared it.
+            if self.globrunq.is_empty()
+                && (polled || !last)
+                && p.timers.earliest() == u64::MAX
+                && !self.is_closed()
+            {
                 self.pidleput(&mut locked, p);
                 return;
             }

@@ -52,6 +52,9 @@ pub(crate) const MAX_BLOCKING: usize = 512;
 /// Seconds that an M beyond the number of Ps stays parked before its thread ends. tokio's.
 pub(crate) const KEEP_ALIVE_SECS: u64 = 10;
 
+/// What threads are called unless the builder says otherwise. Linux shows 15 bytes of it.
+pub(crate) const DEFAULT_THREAD_NAME: &str = "gmp-m";
+
 /// How long one slice lasts before the P is asked to yield. Go's.
 pub(crate) const TIME_SLICE: Duration = Duration::from_millis(10);
 

@@ -54,6 +54,8 @@ pub(crate) mod globrunq;
 pub(crate) mod handoff;
 pub(crate) mod limits;
 pub(crate) mod m;
+#[cfg(all(test, gmp_loom))]
+mod models;
 pub(crate) mod netpoll;
 pub(crate) mod p;
 pub(crate) mod proc;

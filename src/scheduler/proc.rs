@@ -44,14 +44,14 @@ pub(super) struct Local {
 }
 
 impl Local {
-    pub(super) fn new() -> Local {
+    pub(super) fn new(spin_ns: u64) -> Local {
         Local {
             spinning: false,
             rand: Rand::from_entropy(),
             order: StealOrder::new(),
             ready: Vec::new(),
             foreign: Vec::new(),
-            spin: Spin::new(),
+            spin: Spin::new(spin_ns),
             busy_since: Instant::now(),
         }
     }
@@ -316,7 +316,7 @@ impl Sched {
     fn give_up(&self, local: &mut Local, shell: Shell<'_>) -> bool {
         let mut locked = self.lock.lock();
         // Relaxed: set under the lock.
-        if !local.spinning && self.needspinning.load(Relaxed) {
+        if !local.spinning && self.needspinning.load(Relaxed) && !broken("needspinning_ignored") {
             drop(locked);
             self.become_spinning(local);
             return false;
@@ -334,6 +334,7 @@ impl Sched {
     /// reason to stay awake.
     fn search_without_p<'s>(&'s self, local: &mut Local) -> Option<&'s P> {
         let was_spinning = std::mem::take(&mut local.spinning);
+        let early = broken("search_looks_before_leaving").then(|| self.anything_queued(was_spinning));
         if was_spinning {
             // Ordering(spinning): SeqCst. First leave the count, then look.
             self.nmspinning.fetch_sub(1, SeqCst);
@@ -346,7 +347,7 @@ impl Sched {
         if self.is_closed() {
             return None;
         }
-        if self.anything_queued(was_spinning) {
+        if early.unwrap_or_else(|| self.anything_queued(was_spinning)) {
             let mut locked = self.lock.lock();
             if let Some(p) = self.pidleget_spinning(&mut locked) {
                 drop(locked);
@@ -361,14 +362,12 @@ impl Sched {
     /// The second look. Who did not search never promised to find local work of others; what no P owns
     /// (the global queue, the shells of `block_on` callers) everybody looks at.
     fn anything_queued(&self, was_spinning: bool) -> bool {
-        if broken("search_no_recheck") {
-            return false;
-        }
-        if !self.globrunq.is_empty() {
+        if !self.globrunq.is_empty() && !broken("recheck_skips_global") {
             return true;
         }
         self.shells().any(|p| match p.role() {
-            Role::Root => !p.runq.is_empty(),
+            Role::Root => !p.runq.is_empty() && !broken("recheck_skips_roots"),
+            _ if broken("recheck_skips_rings") => false,
             _ => was_spinning && (p.runq.len() > 0 || super::steal::next_is_stuck(p)),
         })
     }
@@ -383,7 +382,21 @@ impl Sched {
         // Ordering(poll-until): publish, full fence, then the caller looks at the timers (again);
         // `timer_added` does it the other way round, so one of the two sees the other.
         self.poll_until.store(until, SeqCst);
-        fence(SeqCst);
+        if !broken("poll_until_no_fence") {
+            fence(SeqCst);
+        }
+    }
+
+    /// Says until when this M, which has the right to poll, will sleep: until the earliest timer, but not
+    /// before `limit`. Who adds one from now on sees that, and need not break a sleep that ends at the
+    /// limit.
+    pub(super) fn publish_earliest(&self, limit: u64) -> u64 {
+        let deadline = self.earliest_timer();
+        self.publish_poll_until(if deadline <= limit { 1 } else { deadline });
+        if broken("poll_until_no_second_look") {
+            return deadline;
+        }
+        deadline.min(self.earliest_timer())
     }
 
     /// One M sleeps in the poller, without a P; the others leave it to that one.
@@ -405,13 +418,11 @@ impl Sched {
             // about to run Gs for long. Leave only when a sleeper is there.
             thread::yield_now();
         };
-        let deadline = self.earliest_timer();
         // Timers that come thick and fast are taken together: at most one wake-up for them in
         // TIMER_COALESCE. A sleep that ends at that limit needs no break for a nearer timer.
         // Relaxed: only the holder of the poller uses it.
         let limit = self.timers_ran.load(Relaxed).saturating_add(TIMER_COALESCE);
-        self.publish_poll_until(if deadline <= limit { 1 } else { deadline });
-        let deadline = deadline.min(self.earliest_timer());
+        let deadline = self.publish_earliest(limit);
         let timeout = match deadline {
             u64::MAX => None,
             _ => Some(Duration::from_nanos(deadline.max(limit).saturating_sub(self.now()))),
@@ -448,8 +459,10 @@ impl Sched {
                 let Some(shell) = context::shell_of(self) else {
                     unreachable!("acquirep just set the shell")
                 };
-                // With something to run this M is no searcher: it comes straight from the source.
                 self.inject_wakers(Some(shell), &mut local.ready, &mut local.foreign);
+                // Looked up anew: foreign wakers may have given the shell away.
+                let shell = context::shell_of(self)?;
+                // With something to run this M is no searcher: it comes straight from the source.
                 if shell.runq.is_empty() && was_spinning {
                     self.become_spinning(local);
                 }

@@ -61,7 +61,7 @@ where
             sched.inject(g);
             // The fence in `wakep` lies between our insert into the all-G list and this look; the
             // closer has its own between `close` and its walk. Whoever claims the G drops its future.
-            if sched.is_closed() {
+            if sched.is_closed() && !broken("spawn_ignores_close") {
                 // SAFETY: the handle keeps the G alive.
                 unsafe { GRef::new(header) }.shutdown();
             }
@@ -171,7 +171,9 @@ impl Sched {
             fence(SeqCst);
         }
         if self.is_closed() {
+            // No M is started any more; those that there are look at `closed` by themselves.
             self.drop_global();
+            return;
         }
         if self.config.flavor == Flavor::CurrentThread {
             // The driver itself looks before it sleeps.
@@ -222,16 +224,22 @@ impl Sched {
         }
     }
 
-    /// No thread could be made. The P goes back; the Ms that there are go on, and the next submission
-    /// tries again.
+    /// No thread could be made. What is in the P's queue goes where the Ms that there are find it, and the
+    /// P goes back: the one that sleeps in the poller is woken for it, others take it before they sleep
+    /// (`stopm`). Without any M the next submission tries again.
     #[cold]
     fn startm_failed(&self, p: &P, spinning: bool, error: &std::io::Error) {
+        // In transit: nobody else puts into this queue, and thieves may take from it meanwhile.
+        while let Some(g) = p.runq.take_next().or_else(|| p.runq.steal_one()) {
+            self.globrunq.put(g);
+        }
         self.lock_and_pidleput(p);
         if spinning {
             // Ordering(spinning): SeqCst, as wherever a searcher leaves.
             self.nmspinning.fetch_sub(1, SeqCst);
         }
         self.warn_no_thread(error);
+        self.netpoll.wake();
     }
 
     fn lock_and_pidleput(&self, p: &P) {
@@ -274,11 +282,26 @@ impl Sched {
         p
     }
 
+    /// An I/O source was entered; call it without locks. As with a timer: if nobody sleeps in the poller
+    /// (no M was needed until now, say, because only the future of `block_on` is there), somebody has to.
+    #[cfg(any(feature = "net", feature = "signal"))]
+    pub(crate) fn source_added(&self) {
+        // Ordering(poll-until): full fence between the source's entry and the look; pairs with the one
+        // between the poller's publication and its sleep.
+        fence(SeqCst);
+        // Acquire: nothing rides on it; the fence decides.
+        if self.poll_until.load(Acquire) == 0 {
+            self.wakep();
+        }
+    }
+
     /// A timer that is due at `when` was added somewhere; call it without locks.
     pub(crate) fn timer_added(&self, when: u64) {
         // Ordering(poll-until): full fence between the timer's publication and the look; pairs with the
         // one between the poller's publication of its deadline and its last look at the timers.
-        fence(SeqCst);
+        if !broken("timer_added_no_fence") {
+            fence(SeqCst);
+        }
         // Acquire: nothing rides on it; the fence decides.
         let until = self.poll_until.load(Acquire);
         if until == 0 {

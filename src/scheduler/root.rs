@@ -19,6 +19,7 @@ use super::spin::Spin;
 use crate::g::{block, coop};
 use crate::primitives::note::Note;
 use crate::primitives::sync::atomic::Ordering::Relaxed;
+use crate::primitives::sync::broken;
 
 /// Where the thread of a `block_on` sleeps; its waker.
 pub(crate) struct Root {
@@ -63,7 +64,7 @@ pub(crate) fn block_on<F: Future>(sched: &SchedRef, future: F) -> F::Output {
     let root = Arc::new(Root { note: Note::new(), poller: None });
     let waker = Waker::from(root.clone());
     let mut future = pin!(future);
-    let mut spin = Spin::new();
+    let mut spin = Spin::new(sched.config.spin_ns);
     loop {
         if let Poll::Ready(output) = poll_once(future.as_mut(), &waker) {
             return output;
@@ -116,7 +117,7 @@ impl Drop for RootShell<'_> {
         sched.retire_root(shell);
         context::swap_shell(self.outer);
         let mut locked = sched.lock.lock();
-        if sched.is_closed() {
+        if sched.is_closed() && !broken("shutdown_root_no_walk") {
             // The closer may have walked our shard before our last insert.
             drop(locked);
             p.allg.walk(|g| g.shutdown());
@@ -136,10 +137,11 @@ impl Sched {
         }
         shell.set_role(Role::Idle);
         self.nroots.fetch_sub(1, Relaxed);
-        // The stock goes back with each root: the next one may be of another thread, long after.
-        self.return_refs(shell.drain_sched_refs());
         if moved {
             self.wakep();
         }
+        // The stock goes back with each root: the next one may be of another thread, long after. Last,
+        // because `wakep` may make a reference.
+        self.return_refs(shell.drain_sched_refs());
     }
 }

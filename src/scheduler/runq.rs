@@ -87,6 +87,12 @@ impl Runq {
     #[inline]
     pub(crate) fn put_next(&self, g: G) -> Option<G> {
         let new = ptr_of(g);
+        if broken("runnext_put_stored") {
+            let old = self.runnext.load(Acquire);
+            self.runnext.store(new, Release);
+            // SAFETY: none: the seeded break. A thief may have taken it meanwhile.
+            return (!old.is_null()).then(|| unsafe { g_of(old) });
+        }
         // Ordering(runnext): AcqRel. Release shows the G to who takes it; Acquire, because the displaced
         // one may be freed by us.
         let old = self.runnext.swap(new, AcqRel);
@@ -173,6 +179,11 @@ impl Runq {
             }
             // Relaxed: our own store.
             let g = self.slot(head).load(Relaxed);
+            if broken("runq_get_stored") {
+                self.head.store(head.wrapping_add(1), Release);
+                // SAFETY: none: the seeded break. A thief may have claimed the slot.
+                return Some(unsafe { g_of(g) });
+            }
             // Ordering(runq-head): AcqRel.
             match self.head.compare_exchange_weak(head, head.wrapping_add(1), AcqRel, Acquire) {
                 // SAFETY: the swap claimed this slot for us alone.

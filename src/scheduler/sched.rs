@@ -10,7 +10,7 @@
 
 #![allow(unsafe_code)]
 
-use std::alloc::{handle_alloc_error, Layout};
+use std::alloc::Layout;
 use std::io;
 use std::ptr::NonNull;
 use std::time::Instant;
@@ -35,7 +35,7 @@ use crate::primitives::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{AcqRel, Relaxed, Release, SeqCst},
 };
-use crate::primitives::sync::{Arc, Mutex};
+use crate::primitives::sync::{thread, Arc, Mutex};
 
 /// The number of the all-G shard that serves threads without a shell.
 const FOREIGN_SHARD: u32 = u32::MAX - 1;
@@ -59,6 +59,9 @@ pub(crate) struct Sched {
     closed: AtomicBool,
     /// sysmon sleeps for good, until a permit is taken. Set under the lock.
     pub(super) sysmon_waits: AtomicBool,
+    /// The last try to start a thread failed: Ms look at the global queue once more before they sleep.
+    /// Written under the lock.
+    pub(super) no_threads: AtomicBool,
     pub(super) sysmon_note: Note,
     pub(crate) procs: u32,
     pub(super) globrunq: Globrunq,
@@ -84,7 +87,7 @@ pub(super) struct Locked {
     /// Threads that have been started and not yet ended.
     pub(super) threads: Vec<Thread>,
     pub(super) sysmon_started: bool,
-    pub(super) sysmon: Option<std::thread::JoinHandle<()>>,
+    pub(super) sysmon: Option<thread::JoinHandle<()>>,
     /// After the close: Ms that have ended.
     pub(super) mexited: usize,
     /// Ms that run blocking closures, or are on the way to.
@@ -94,14 +97,14 @@ pub(super) struct Locked {
     /// current_thread: callers of `block_on` that wait for the P.
     pub(super) drivers: Vec<std::sync::Arc<Root>>,
     /// Wakes who waits for `threads` to become empty.
-    pub(super) closer: Option<std::thread::Thread>,
+    pub(super) closer: Option<thread::Thread>,
 }
 
 /// A thread of the scheduler's.
 pub(super) struct Thread {
     pub(super) m: Arc<M>,
     /// `None` for the moment between the decision to make it and its making.
-    pub(super) join: Option<std::thread::JoinHandle<()>>,
+    pub(super) join: Option<thread::JoinHandle<()>>,
 }
 
 /// The address of a shell on a list.
@@ -158,6 +161,7 @@ impl Sched {
             nroots: AtomicU32::new(0),
             closed: AtomicBool::new(false),
             sysmon_waits: AtomicBool::new(false),
+            no_threads: AtomicBool::new(false),
             sysmon_note: Note::new(),
             procs: procs as u32,
             globrunq: Globrunq::new(),
@@ -463,13 +467,24 @@ impl Schedule for SchedRef {
 
 /// Memory for a G from the global allocator.
 pub(super) fn alloc_g(layout: Layout) -> NonNull<u8> {
+    #[cfg(all(test, gmp_loom))]
+    return crate::g::models::heap::alloc(layout);
+    #[cfg(not(all(test, gmp_loom)))]
+    alloc_from_system(layout)
+}
+
+#[cfg(not(all(test, gmp_loom)))]
+fn alloc_from_system(layout: Layout) -> NonNull<u8> {
     // SAFETY: a G is never of size zero: it has a header.
     let memory = unsafe { std::alloc::alloc(layout) };
-    NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout))
+    NonNull::new(memory).unwrap_or_else(|| std::alloc::handle_alloc_error(layout))
 }
 
 /// Gives memory from `alloc_g` back.
 pub(super) fn dealloc_g(memory: NonNull<u8>, layout: Layout) {
+    #[cfg(all(test, gmp_loom))]
+    return crate::g::models::heap::dealloc(memory, layout);
+    #[cfg(not(all(test, gmp_loom)))]
     // SAFETY: from `alloc_g` with this layout, by `Schedule`'s contract.
     unsafe { std::alloc::dealloc(memory.as_ptr(), layout) }
 }

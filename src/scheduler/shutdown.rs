@@ -27,6 +27,7 @@ use super::context;
 use super::p::Shell;
 use super::sched::{Locked, Sched, SchedRef};
 use crate::primitives::sync::atomic::{fence, Ordering::SeqCst};
+use crate::primitives::sync::{broken, thread};
 
 /// Shuts the scheduler down. Waits for its threads until `timeout` has passed; `None` waits for ever.
 pub(crate) fn shutdown(sched: &SchedRef, timeout: Option<Duration>) {
@@ -38,7 +39,7 @@ pub(crate) fn shutdown(sched: &SchedRef, timeout: Option<Duration>) {
             return;
         }
         sched.close();
-        locked.closer = Some(std::thread::current());
+        locked.closer = Some(thread::current());
         (std::mem::take(&mut locked.midle), std::mem::take(&mut locked.drivers))
     };
     for m in idle {
@@ -77,19 +78,17 @@ impl Sched {
             }
             drop(locked);
             match left {
-                None => std::thread::park(),
+                None => thread::park(),
                 // Detached: their handles go with the scheduler's memory.
                 Some(left) if left.is_zero() => return,
-                Some(left) => std::thread::park_timeout(left),
+                Some(left) => thread::park_timeout(left),
             }
         };
         let sysmon = self.lock.lock().sysmon.take();
         for join in threads.into_iter().filter_map(|thread| thread.join).chain(sysmon) {
-            {
-                if join.thread().id() != std::thread::current().id() {
-                    // An M's thread never panics: hooks and tasks are caught.
-                    let _ended = join.join();
-                }
+            if join.thread().id() != thread::current().id() {
+                // An M's thread never panics: hooks and tasks are caught.
+                let _ended = join.join();
             }
         }
     }
@@ -103,7 +102,9 @@ impl Sched {
 
     /// Step 3: claims every live G that is not running, and drops its future on this thread.
     pub(super) fn cancel_all(&self) {
-        self.walk_allg(|g| g.shutdown());
+        if !broken("shutdown_no_walk") {
+            self.walk_allg(|g| g.shutdown());
+        }
         self.cancel_blocking();
         self.drop_global();
     }
@@ -114,7 +115,9 @@ impl Sched {
             // The all-G list still has it: this is just the queue's reference.
             drop(g);
         }
-        shell.allg.walk(|g| g.shutdown());
+        if !broken("shutdown_no_walk") {
+            shell.allg.walk(|g| g.shutdown());
+        }
         while let Some(g) = shell.runq.take_next().or_else(|| shell.runq.get()) {
             drop(g);
         }

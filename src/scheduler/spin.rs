@@ -8,7 +8,7 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use super::limits::{SPIN_MAX_NS, SPIN_MIN_NS, SPIN_PROBE};
+use super::limits::{SPIN_MIN_NS, SPIN_PROBE};
 use crate::primitives::sync::hint;
 
 /// One thread's memory of how its spins went.
@@ -20,8 +20,9 @@ pub(super) struct Spin {
 }
 
 impl Spin {
-    pub(super) fn new() -> Spin {
-        let max = if alone() { 0 } else { SPIN_MAX_NS };
+    /// At most `max` nanoseconds at a time.
+    pub(super) fn new(max: u64) -> Spin {
+        let max = if max == 0 || alone() { 0 } else { max };
         Spin { ns: max, skipped: 0, max }
     }
 
@@ -68,6 +69,7 @@ fn alone() -> bool {
 #[cfg(all(test, not(gmp_loom)))]
 mod tests {
     use super::*;
+    use crate::scheduler::limits::SPIN_MAX_NS;
 
     #[test]
     fn spins_that_find_nothing_end_but_are_tried_again() {

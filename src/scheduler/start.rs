@@ -3,15 +3,17 @@
 //!
 //! An M without a P looks for blocking closures before it sleeps: one pool of threads serves both.
 
-use std::io;
+use std::io::{self, Write};
 
 use super::config::Hook;
 use super::context;
+use super::limits::DEFAULT_THREAD_NAME;
 use super::m::M;
 use super::p::P;
 use super::proc::Local;
 use super::sched::{Sched, SchedRef, Thread};
-use crate::primitives::sync::Arc;
+use crate::primitives::sync::atomic::Ordering::Relaxed;
+use crate::primitives::sync::{broken, thread, Arc};
 
 /// Why an M woke up.
 enum Woken {
@@ -25,6 +27,11 @@ impl Sched {
     /// Go's `newm`: a new thread, with a P in transit or to run blocking closures.
     pub(super) fn newm(&self, p: Option<(&P, bool)>) -> io::Result<()> {
         let sched = self.owned_ref();
+        // Foreign code, so before anything is entered anywhere.
+        let mut builder = thread::Builder::new().name(self.thread_name());
+        if let Some(bytes) = self.config.stack_size {
+            builder = builder.stack_size(bytes);
+        }
         let m = {
             let mut locked = self.lock.lock();
             let m = Arc::new(M::new());
@@ -34,10 +41,6 @@ impl Sched {
         if let Some((p, spinning)) = p {
             m.give(p, spinning);
             self.start_sysmon();
-        }
-        let mut builder = std::thread::Builder::new().name((self.config.thread_name)());
-        if let Some(bytes) = self.config.stack_size {
-            builder = builder.stack_size(bytes);
         }
         let spawned = {
             let m = m.clone();
@@ -51,6 +54,8 @@ impl Sched {
                 if let Some(slot) = slot {
                     locked.threads[slot].join = Some(join);
                 }
+                // Relaxed: under the lock, as its readers.
+                self.no_threads.store(false, Relaxed);
                 Ok(())
             }
             Err(error) => {
@@ -59,6 +64,20 @@ impl Sched {
                 }
                 self.tell_closer(&mut locked);
                 Err(error)
+            }
+        }
+    }
+
+    /// What the builder's function calls the next thread. It may panic, and it may answer what std
+    /// refuses by a panic of its own (a zero byte): neither is a reason to lose a P.
+    fn thread_name(&self) -> String {
+        let name = std::panic::AssertUnwindSafe(|| (self.config.thread_name)());
+        match std::panic::catch_unwind(name) {
+            Ok(name) => name.replace('\0', ""),
+            Err(payload) => {
+                // The panic hook has printed it.
+                std::mem::forget(payload);
+                DEFAULT_THREAD_NAME.to_owned()
             }
         }
     }
@@ -72,24 +91,41 @@ impl Sched {
         }
     }
 
+    /// Warns, once until a thread could be made again.
     #[cold]
     pub(super) fn warn_no_thread(&self, error: &io::Error) {
-        eprintln!(
-            "gmp: cannot start a thread: {error}. Work goes on with the threads there are; the next \
-             submission tries again."
-        );
+        // Under the lock, so that whoever goes to sleep after us sees it.
+        let again = {
+            let _locked = self.lock.lock();
+            self.no_threads.swap(true, Relaxed)
+        };
+        if !again {
+            // `writeln!` and not `eprintln!`: a closed stderr is no reason to panic.
+            let _closed = writeln!(
+                io::stderr(),
+                "gmp: cannot start a thread: {error}. Work goes on with the threads there are; later \
+                 submissions try again."
+            );
+        }
     }
 
     /// Go's `stopm`: sleeps until given something to do.
     fn stopm(&self, m: &Arc<M>) -> Woken {
         {
             let mut locked = self.lock.lock();
-            if self.is_closed() {
+            if self.is_closed() && !broken("stopm_overlooks_close") {
                 return Woken::End;
             }
             if self.blocking_waits(&locked) {
                 // A closure was queued between our last look and this lock.
                 return Woken::Look;
+            }
+            // Relaxed: under the lock.
+            if self.no_threads.load(Relaxed) && !self.globrunq.is_empty() {
+                if let Some(p) = self.pidleget(&mut locked) {
+                    m.give(p.get(self), false);
+                    return Woken::Look;
+                }
             }
             locked.midle.push(m.clone());
         }
@@ -137,7 +173,7 @@ impl Sched {
 fn mstart(sched: SchedRef, m: Arc<M>) {
     let entered = context::enter(&sched);
     sched.hook(&sched.config.on_thread_start);
-    let mut local = Local::new();
+    let mut local = Local::new(sched.config.spin_ns);
     loop {
         if let Some((p, spinning)) = m.take() {
             sched.acquirep(p.get(&sched));

@@ -1,6 +1,7 @@
 //! Counters, one set per shell, written by its owner alone: no read-modify-write, no shared line.
 
-use crate::primitives::sync::atomic::{AtomicU64, Ordering::Relaxed};
+// std's atomics also under loom: counters carry no protocol, and would only multiply the runs.
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// One counter with one writer.
 #[derive(Debug)]

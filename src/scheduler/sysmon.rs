@@ -27,6 +27,7 @@ use super::limits::{
 use super::p::Role;
 use super::sched::{Sched, SchedRef};
 use crate::primitives::sync::atomic::Ordering::{Acquire, Relaxed};
+use crate::primitives::sync::thread;
 
 /// What the last round saw of a shell.
 #[derive(Clone, Copy)]
@@ -48,6 +49,9 @@ impl Sched {
     /// Starts sysmon, once, with the first M. Without a thread for it the scheduler works as far as
     /// polls are short; the next M tries again.
     pub(super) fn start_sysmon(&self) {
+        if !self.config.sysmon {
+            return;
+        }
         {
             let mut locked = self.lock.lock();
             if locked.sysmon_started || self.is_closed() {
@@ -56,7 +60,7 @@ impl Sched {
             locked.sysmon_started = true;
         }
         let sched = self.owned_ref();
-        let spawned = std::thread::Builder::new()
+        let spawned = thread::Builder::new()
             .name("gmp-sysmon".to_owned())
             .spawn(move || sysmon(&sched));
         let mut locked = self.lock.lock();

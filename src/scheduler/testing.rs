@@ -19,6 +19,8 @@ pub(crate) fn undriven(enable_io: bool, enable_time: bool) -> io::Result<SchedRe
         stack_size: None,
         globrunq_tick: 31,
         netpoll_tick: 61,
+        sysmon: false,
+        spin_ns: 0,
         enable_io,
         enable_time,
         on_thread_start: None,

@@ -71,7 +71,8 @@ pub(crate) fn run(case: &Case) {
     let tally = &case.tally;
     let mut tasks = Vec::new();
     let mut victims: Vec<Vec<AbortHandle>> = (0..=FOREIGN).map(|_| Vec::new()).collect();
-    for _ in 0..case.scale(10_000) {
+    // The aborting threads share the CPUs with every M, and all of those are busy.
+    for _ in 0..case.scale(10_000) / case.procs.div_ceil(4) {
         let kind = rand.below(6);
         let task = runtime.spawn(tally.watch(endless(kind, tally.clone(), notify.clone())));
         // Some by two of them.

@@ -96,6 +96,7 @@ fn main() -> ExitCode {
         }
     };
     println!("stress --seed {}", options.seed);
+    any_panic_is_the_end();
     watchdog::start();
     let chosen: Vec<_> = PROGRAMS
         .iter()
@@ -121,6 +122,23 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     }
+}
+
+/// The programs throw their own panics past the hook: what comes here is an assertion that failed, maybe
+/// inside of a task that nobody joins.
+fn any_panic_is_the_end() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        // tokio's text, for a timer that is first polled while its runtime goes down in the background.
+        let text = info.payload().downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| info.payload().downcast_ref::<&str>().copied());
+        if text.is_some_and(|text| text.contains("it is being shutdown")) {
+            return;
+        }
+        print(info);
+        watchdog::picture();
+        std::process::abort();
+    }));
 }
 
 fn one(name: &'static str, program: Program, procs: usize, seed: u64) {

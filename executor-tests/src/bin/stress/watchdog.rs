@@ -46,7 +46,8 @@ pub(crate) fn add(handle: &Handle) {
 
 /// Prints what is known.
 pub(crate) fn picture() {
-    let running = RUNNING.lock().unwrap();
+    // Who has it may be who is stuck.
+    let Ok(running) = RUNNING.try_lock() else { return };
     let Some(running) = &*running else { return };
     let mut text = format!("stress: {}\n  {}\n", running.what, running.tally);
     for runtime in &running.runtimes {

@@ -1,0 +1,124 @@
+//! Loom models of the scheduler, over the code that ships: the whole of it, with loom's threads as Ms, no
+//! I/O and few Ps; or its parts.
+//!
+//! What stands in for what: the global queue is a locked deque (`globrunq.rs`), a time-out has always
+//! passed (`note.rs`), a random order is always the same (`rand.rs`), counters are not modelled
+//! (`stats.rs`), local queues have two places. The whole scheduler has more steps than three preemptions
+//! can be tried on in seconds: those models take fewer.
+//!
+//! `.ci/models.txt` lists each model with its seeded breaks, which must make it fail.
+
+mod idle;
+mod note;
+mod poller;
+mod ring;
+mod shutdown;
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc as StdArc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use super::config::{Config, Flavor};
+use super::sched::{Sched, SchedRef};
+use crate::g::join::JoinHandle;
+use crate::g::models::heap::explore;
+
+/// A multi-threaded scheduler without I/O. `token` counts who still holds it.
+fn rig(procs: usize, token: &StdArc<()>) -> SchedRef {
+    let token = token.clone();
+    let config = Config {
+        flavor: Flavor::MultiThread,
+        name: None,
+        max_blocking: 1,
+        keep_alive: Duration::from_secs(1),
+        thread_name: StdArc::new(|| "m".to_owned()),
+        stack_size: None,
+        globrunq_tick: 61,
+        netpoll_tick: 61,
+        sysmon: false,
+        spin_ns: 0,
+        enable_io: false,
+        enable_time: true,
+        on_thread_start: None,
+        on_thread_stop: Some(StdArc::new(move || {
+            let _ = &token;
+        })),
+        on_thread_park: None,
+        on_thread_unpark: None,
+    };
+    Sched::new(procs, config).unwrap()
+}
+
+/// Starts an M with an idle P, as a searcher or not, with nothing to do yet.
+fn start_m(sched: &SchedRef, spinning: bool) {
+    let p = {
+        let mut locked = sched.lock.lock();
+        sched.pidleget(&mut locked).unwrap()
+    };
+    if spinning {
+        sched.nmspinning.fetch_add(1, crate::primitives::sync::atomic::Ordering::SeqCst);
+    }
+    sched.startm(p.get(sched), None, spinning);
+}
+
+fn spawn<F>(sched: &SchedRef, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    super::ready::newproc(sched, future, Location::caller())
+}
+
+/// Ends the scheduler; it has to be freed with the last reference.
+fn end(sched: SchedRef, token: StdArc<()>) {
+    super::shutdown::shutdown(&sched, None);
+    drop(sched);
+    assert_eq!(StdArc::strong_count(&token), 1, "the scheduler was not freed");
+}
+
+/// Wakes the thread that waits in `block_on`, or in a poll.
+struct Bell(loom::sync::Notify);
+
+impl Bell {
+    fn new() -> StdArc<Bell> {
+        StdArc::new(Bell(loom::sync::Notify::new()))
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: StdArc<Self>) {
+        self.0.notify();
+    }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let bell = Bell::new();
+    let waker = Waker::from(bell.clone());
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        bell.0.wait();
+    }
+}
+
+/// Ready at its first poll, after it did something.
+struct Once<F>(Option<F>);
+
+impl<F> Unpin for Once<F> {}
+
+impl<F: FnOnce()> Future for Once<F> {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        (self.0.take().unwrap())();
+        Poll::Ready(())
+    }
+}
+
+fn once<F: FnOnce()>(f: F) -> Once<F> {
+    Once(Some(f))
+}
