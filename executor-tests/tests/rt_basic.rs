@@ -28,8 +28,7 @@ fn block_on_answers_and_need_not_be_send() {
 fn block_on_can_be_called_again_and_again() {
     for runtime in flavours() {
         for n in 0..100 {
-            let answer =
-                runtime.block_on(async { gmp::spawn(async move { n }).await.unwrap() });
+            let answer = runtime.block_on(async { gmp::spawn(async move { n }).await.unwrap() });
             assert_eq!(answer, n);
         }
     }
@@ -124,9 +123,7 @@ fn the_next_thread_takes_over_when_the_driver_leaves() {
         // Needs somebody who drives timers after the first thread has gone.
         let other = thread::spawn({
             let runtime = runtime.clone();
-            move || {
-                runtime.block_on(async { gmp::time::sleep(Duration::from_millis(80)).await })
-            }
+            move || runtime.block_on(async { gmp::time::sleep(Duration::from_millis(80)).await })
         });
         thread::sleep(Duration::from_millis(20));
         leave.send(()).unwrap();
@@ -152,10 +149,12 @@ fn the_next_thread_takes_over_when_the_driver_panics() {
         thread::sleep(Duration::from_millis(20));
         let other = thread::spawn({
             let runtime = runtime.clone();
-            move || runtime.block_on(async {
-                gmp::time::sleep(Duration::from_millis(80)).await;
-                gmp::spawn(async { 7 }).await.unwrap()
-            })
+            move || {
+                runtime.block_on(async {
+                    gmp::time::sleep(Duration::from_millis(80)).await;
+                    gmp::spawn(async { 7 }).await.unwrap()
+                })
+            }
         });
         thread::sleep(Duration::from_millis(20));
         leave.send(()).unwrap();
@@ -277,7 +276,8 @@ fn m_nested_block_on() {
 
 #[test]
 fn blocking_receives_panic_where_they_would_block_a_runtime() {
-    const TEXT: &str = "Cannot block the current thread from within a runtime. This happens because \
+    const TEXT: &str =
+        "Cannot block the current thread from within a runtime. This happens because \
         a function attempted to block the current thread while the thread is being used to drive \
         asynchronous tasks.";
     for runtime in flavours() {

@@ -136,9 +136,8 @@ fn p_abort_in_a_task_ends_the_process() {
     use std::os::unix::process::ExitStatusExt;
     let Some(output) = in_child("p_abort_in_a_task_ends_the_process", "ulimit -c 0", &[]) else {
         let runtime = threaded(2);
-        let _never: () = runtime.block_on(async {
-            gmp::spawn(async { std::process::abort() }).await.unwrap()
-        });
+        let _never: () =
+            runtime.block_on(async { gmp::spawn(async { std::process::abort() }).await.unwrap() });
         return;
     };
     assert!(output.status.signal().is_some(), "{}", text_of_child(&output));

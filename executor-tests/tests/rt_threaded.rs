@@ -18,11 +18,36 @@ fn zero_of_anything_panics_with_tokios_text() {
         let mut builder = Builder::new_multi_thread();
         assert_eq!(panic_text(move || f(&mut builder)), expected);
     };
-    check(|b| { b.worker_threads(0); }, "Worker threads cannot be set to 0");
-    check(|b| { b.max_blocking_threads(0); }, "Max blocking threads cannot be set to 0");
-    check(|b| { b.event_interval(0); }, "event_interval must be greater than 0");
-    check(|b| { b.global_queue_interval(0); }, "global_queue_interval must be greater than 0");
-    check(|b| { b.name(""); }, "runtime name shouldn't be empty");
+    check(
+        |b| {
+            b.worker_threads(0);
+        },
+        "Worker threads cannot be set to 0",
+    );
+    check(
+        |b| {
+            b.max_blocking_threads(0);
+        },
+        "Max blocking threads cannot be set to 0",
+    );
+    check(
+        |b| {
+            b.event_interval(0);
+        },
+        "event_interval must be greater than 0",
+    );
+    check(
+        |b| {
+            b.global_queue_interval(0);
+        },
+        "global_queue_interval must be greater than 0",
+    );
+    check(
+        |b| {
+            b.name("");
+        },
+        "runtime name shouldn't be empty",
+    );
 }
 
 #[test]
@@ -259,11 +284,8 @@ fn thread_stack_size_is_used() {
             1 + deep(n - 1) + std::hint::black_box(&frame)[1] - n
         }
     }
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_stack_size(64 << 20)
-        .build()
-        .unwrap();
+    let runtime =
+        Builder::new_multi_thread().worker_threads(1).thread_stack_size(64 << 20).build().unwrap();
     // Well above 2 MiB.
     assert_eq!(runtime.block_on(runtime.spawn(async { deep(10_000) })).unwrap(), 10_000);
 }

@@ -59,19 +59,19 @@ const UNSAFE: &[&str] = &[
 
 /// The only shipping files that may behave differently under the models, and what differs.
 const LOOM: &[&str] = &[
-    "src/primitives/sync.rs",     // the switch
+    "src/primitives/sync.rs",      // the switch
     "src/primitives/appendvec.rs", // smaller chunks
-    "src/primitives/note.rs",     // loom's park in place of the kernel's
-    "src/scheduler/context.rs",   // loom's thread locals
-    "src/scheduler/globrunq.rs",  // a locked queue in place of the Injector
-    "src/scheduler/limits.rs",    // smaller rings
-    "src/scheduler/steal.rs",     // no clock
-    "src/sync/block_on.rs",       // no cache in a thread local
-    "src/sync/mpsc/block.rs",     // smaller blocks; frees are visible
-    "src/sync/mpsc/chan.rs",      // no spinning
-    "src/sync/mpsc/list.rs",      // no recycling
-    "src/sync/oneshot.rs",        // frees are visible
-    "src/sync/waitlist.rs",       // a failed model may unwind
+    "src/primitives/note.rs",      // loom's park in place of the kernel's
+    "src/scheduler/context.rs",    // loom's thread locals
+    "src/scheduler/globrunq.rs",   // a locked queue in place of the Injector
+    "src/scheduler/limits.rs",     // smaller rings
+    "src/scheduler/steal.rs",      // no clock
+    "src/sync/block_on.rs",        // no cache in a thread local
+    "src/sync/mpsc/block.rs",      // smaller blocks; frees are visible
+    "src/sync/mpsc/chan.rs",       // no spinning
+    "src/sync/mpsc/list.rs",       // no recycling
+    "src/sync/oneshot.rs",         // frees are visible
+    "src/sync/waitlist.rs",        // a failed model may unwind
 ];
 
 /// Longest file that is still one idea.

@@ -151,10 +151,7 @@ fn discard(payload: Option<Box<dyn Any + Send + 'static>>) {
 /// # Safety
 ///
 /// The caller holds RUNNING, `refs` references which it hands over, and the stage holds the future.
-unsafe fn cancel_and_complete<T: Future, S: Schedule>(
-    header: NonNull<Header>,
-    refs: usize,
-) -> Ran {
+unsafe fn cancel_and_complete<T: Future, S: Schedule>(header: NonNull<Header>, refs: usize) -> Ran {
     // SAFETY: the references keep the cell alive until `complete`.
     let this = unsafe { cell::<T, S>(header) };
     let id = this.header.id;

@@ -339,7 +339,8 @@ impl State {
         self.transition(|s| {
             if s.is_complete() || s.is_notified() || s.is_running() {
                 // Running: the M sees the bit in `end_poll` and puts the G back with its own reference.
-                let notified = if s.is_complete() || broken("wake_running_lost") { 0 } else { NOTIFIED };
+                let notified =
+                    if s.is_complete() || broken("wake_running_lost") { 0 } else { NOTIFIED };
                 let new = (s.0 | notified) - REF_ONE;
                 return Ok((
                     new,

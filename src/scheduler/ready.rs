@@ -257,7 +257,10 @@ impl Sched {
         p.stats.parks.add(1);
         locked.pidle.push(PPtr::new(p));
         self.npidle.store(locked.pidle.len() as u32, Relaxed);
-        debug_assert!(locked.pidle.len() <= self.procs as usize, "pidleput: more permits than procs");
+        debug_assert!(
+            locked.pidle.len() <= self.procs as usize,
+            "pidleput: more permits than procs"
+        );
     }
 
     /// Go's `pidleget`: takes an idle permit, with its shell.

@@ -205,7 +205,8 @@ impl Sched {
     /// A new reference, from a borrowed scheduler.
     pub(super) fn owned_ref(&self) -> SchedRef {
         // SAFETY: the borrowed reference is only cloned, not dropped.
-        let borrowed = std::mem::ManuallyDrop::new(unsafe { SchedRef::from_raw(NonNull::from(self)) });
+        let borrowed =
+            std::mem::ManuallyDrop::new(unsafe { SchedRef::from_raw(NonNull::from(self)) });
         (*borrowed).clone()
     }
 
@@ -486,7 +487,9 @@ pub(super) fn dealloc_g(memory: NonNull<u8>, layout: Layout) {
     return crate::g::models::heap::dealloc(memory, layout);
     #[cfg(not(all(test, gmp_loom)))]
     // SAFETY: from `alloc_g` with this layout, by `Schedule`'s contract.
-    unsafe { std::alloc::dealloc(memory.as_ptr(), layout) }
+    unsafe {
+        std::alloc::dealloc(memory.as_ptr(), layout)
+    }
 }
 
 const _: () = {

@@ -84,7 +84,8 @@ impl Sched {
 
     pub(super) fn hook(&self, hook: &Option<Hook>) {
         if let Some(hook) = hook {
-            if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook())) {
+            if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook()))
+            {
                 // The panic hook has printed it; the M goes on.
                 std::mem::forget(payload);
             }

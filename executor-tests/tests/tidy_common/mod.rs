@@ -327,7 +327,9 @@ impl Source {
             }
             let mut rest = &self.code[at..];
             let mut base = module.clone();
-            base.extend((0..inline.iter().filter(|m| m.contains(&at)).count()).map(|_| String::new()));
+            base.extend(
+                (0..inline.iter().filter(|m| m.contains(&at)).count()).map(|_| String::new()),
+            );
             while let Some(after) = rest.strip_prefix("super::") {
                 rest = after;
                 base.pop();

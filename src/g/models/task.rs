@@ -106,8 +106,7 @@ fn task_abort() {
         let bed = Bed::new();
         let gate = Arc::new(Gate { bits: AtomicUsize::new(0), wakers: Mutex::new(Vec::new()) });
         let (future, output) = (Probe::new(), Probe::new());
-        let waits =
-            Waits { gate: gate.clone(), all: 1, probe: Probed(future.clone()), output };
+        let waits = Waits { gate: gate.clone(), all: 1, probe: Probed(future.clone()), output };
         let handle = spawn(&bed, waits);
         let abort = handle.abort_handle();
         let threads = [
@@ -160,8 +159,7 @@ fn task_refs_output() {
         gate.set(1);
         wakers.pop().unwrap().wake();
         let last = wakers.pop().unwrap();
-        let threads =
-            [thread::spawn(move || drop(handle)), thread::spawn(move || drop(last))];
+        let threads = [thread::spawn(move || drop(handle)), thread::spawn(move || drop(last))];
         bed.run_to_end();
         threads.into_iter().for_each(|t| t.join().unwrap());
         assert_eq!((future.drops(), output.drops()), (1, 1));

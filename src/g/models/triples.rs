@@ -69,8 +69,7 @@ fn triple(first: Op, second: Op) {
         me.join().unwrap();
         other.join().unwrap();
         bed.run_queued();
-        let ends =
-            |op| matches!(op, Op::WakeVal | Op::WakeRef | Op::Abort | Op::Claim);
+        let ends = |op| matches!(op, Op::WakeVal | Op::WakeRef | Op::Abort | Op::Claim);
         let complete = g.header().state.load().is_complete();
         assert_eq!(complete, ends(first) || ends(second), "{first:?}, {second:?}");
         g.shutdown();

@@ -59,15 +59,18 @@ fn idle_local_submit() {
         let token = StdArc::new(());
         let sched = rig(2, &token);
         let home = sched.clone();
-        let outer = spawn(&sched, once(move || {
-            let bell = Bell::new();
-            for _ in 0..2 {
-                // The second one kicks the first out of runnext, into the ring.
-                let bell = bell.clone();
-                drop(spawn(&home, once(move || bell.0.notify())));
-            }
-            bell.0.wait();
-        }));
+        let outer = spawn(
+            &sched,
+            once(move || {
+                let bell = Bell::new();
+                for _ in 0..2 {
+                    // The second one kicks the first out of runnext, into the ring.
+                    let bell = bell.clone();
+                    drop(spawn(&home, once(move || bell.0.notify())));
+                }
+                bell.0.wait();
+            }),
+        );
         block_on(outer).unwrap();
         end(sched, token);
     });

@@ -68,10 +68,13 @@ fn shutdown_vs_worker_spawn() {
         let (home, inner) = (sched.clone(), drops.clone());
         let spawned = StdArc::new(AtomicUsize::new(0));
         let count = spawned.clone();
-        drop(spawn(&sched, once(move || {
-            count.fetch_add(1, SeqCst);
-            drop(spawn(&home, forever(&inner)));
-        })));
+        drop(spawn(
+            &sched,
+            once(move || {
+                count.fetch_add(1, SeqCst);
+                drop(spawn(&home, forever(&inner)));
+            }),
+        ));
         end(sched, token);
         assert_eq!(drops.load(SeqCst), spawned.load(SeqCst), "the future outlives its scheduler");
     });

@@ -2,8 +2,8 @@
 //! panic, some are aborted, and some handles are polled by one task and then given to another.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::future::Future;
+use std::pin::Pin;
 use std::task::Poll;
 
 use gmp::task::JoinHandle;

@@ -109,7 +109,8 @@ fn main() -> ExitCode {
     loop {
         for (name, program) in &chosen {
             for &procs in &procs {
-                let seed = Rand::new(options.seed ^ name.len() as u64 ^ (procs as u64) << 8).next()
+                let seed = Rand::new(options.seed ^ name.len() as u64 ^ (procs as u64) << 8)
+                    .next()
                     .wrapping_add(round);
                 one(name, *program, procs, seed);
                 if round > 0 && Instant::now() >= end {

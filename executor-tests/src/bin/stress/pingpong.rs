@@ -34,11 +34,8 @@ async fn notifies(rounds: usize) -> usize {
         left: Notify,
         right: Notify,
     }
-    let table = Arc::new(Table {
-        ball: AtomicUsize::new(0),
-        left: Notify::new(),
-        right: Notify::new(),
-    });
+    let table =
+        Arc::new(Table { ball: AtomicUsize::new(0), left: Notify::new(), right: Notify::new() });
     let other = gmp::spawn({
         let table = table.clone();
         async move {

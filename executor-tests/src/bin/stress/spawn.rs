@@ -16,7 +16,11 @@ use super::tally::{planned_panic, progress, Tally};
 const FOREIGN: usize = 4;
 
 /// A task that yields, may spawn one more, and may panic. Boxed because it spawns its own kind.
-fn work(tally: Arc<Tally>, mut rand: Rand, depth: usize) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+fn work(
+    tally: Arc<Tally>,
+    mut rand: Rand,
+    depth: usize,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         for _ in 0..rand.below(4) {
             gmp::task::yield_now().await;

@@ -58,7 +58,10 @@ pub(crate) struct Counted<T> {
 
 impl Tally {
     /// Wraps a future. Each is expected to be spawned once.
-    pub(crate) fn watch<T>(self: &Arc<Self>, future: impl Future<Output = T> + Send + 'static) -> Counted<T> {
+    pub(crate) fn watch<T>(
+        self: &Arc<Self>,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Counted<T> {
         self.made.fetch_add(1, Relaxed);
         Counted {
             inner: Some(Box::pin(future)),
@@ -96,9 +99,8 @@ impl Tally {
         }
         let made = self.made.load(SeqCst);
         assert_eq!(made, self.dropped.load(SeqCst), "as many drops as futures: {self}");
-        let ends = self.completed.load(SeqCst)
-            + self.panicked.load(SeqCst)
-            + self.cancelled.load(SeqCst);
+        let ends =
+            self.completed.load(SeqCst) + self.panicked.load(SeqCst) + self.cancelled.load(SeqCst);
         assert_eq!(made, ends, "each future ends in one way: {self}");
     }
 }
