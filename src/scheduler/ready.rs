@@ -308,9 +308,12 @@ impl Sched {
         // Acquire: nothing rides on it; the fence decides.
         let until = self.poll_until.load(Acquire);
         if until == 0 {
-            // Nobody sleeps in the poller. Whoever goes idle next looks at all timers; if everybody
-            // else is asleep, somebody has to become the poller.
-            self.wakep();
+            // Nobody sleeps in the poller. An M with a P looks at all timers before it goes idle, and
+            // sysmon if its poll lasts. Any other thread has to see to it that somebody becomes the
+            // poller.
+            if context::shell_of(self).is_none_or(|shell| shell.role() != Role::Running) {
+                self.wakep();
+            }
         } else if when < until {
             self.netpoll.wake();
         }

@@ -7,8 +7,9 @@
 //! 3. **Slices**: an M that is inside one poll for 10 ms is asked to yield (`P.preempt`); leaf futures
 //!    obey through `coop`.
 //! 4. **Work behind a long poll**: an M that is inside the same poll as at the last round, with Gs in its
-//!    queue, while a permit is idle and nobody searches: `wakep`. This is what lets `ready` wake nobody
-//!    for a lone runnext.
+//!    queue or nobody in the poller, while a permit is idle and nobody searches: `wakep`. This is what
+//!    lets `ready` wake nobody for a lone runnext, and an M with an event run it without a substitute in
+//!    the poller.
 //!
 //! Pace: a millisecond after something happened, twice as long after every few rounds without, up to
 //! 10 ms. When all permits are idle and no poll has taken place for a while it sleeps for good, and the
@@ -136,6 +137,16 @@ impl Sched {
     }
 }
 
+impl Sched {
+    /// Nobody sleeps in the poller although there is something to wait for: the M that did is inside of
+    /// a poll. An idle permit lets another M do it.
+    fn poller_is_wanted(&self) -> bool {
+        // Acquire: nothing rides on it.
+        self.poll_until.load(Acquire) == 0
+            && (self.netpoll.has_sources() || self.earliest_timer() != u64::MAX)
+    }
+}
+
 impl Rounds {
     /// Did it do something, and did any P poll a G since the last round?
     fn round(&mut self, sched: &Sched) -> (bool, bool) {
@@ -215,7 +226,7 @@ impl Rounds {
             }
             // Relaxed (both): `wakep` looks again.
             let nobody = sched.nmspinning.load(Relaxed) == 0 && sched.npidle.load(Relaxed) > 0;
-            stuck |= nobody && (p.runq.len() > 0 || p.runq.has_next());
+            stuck |= nobody && (p.runq.len() > 0 || p.runq.has_next() || sched.poller_is_wanted());
         }
         (stuck, moved)
     }
