@@ -115,3 +115,8 @@ pub use gmp_macros::{main, test};
 pub use gmp_macros::{main_fail as main, test_fail as test};
 #[cfg(all(feature = "macros", feature = "rt", not(feature = "rt-multi-thread")))]
 pub use gmp_macros::{main_rt as main, test_rt as test};
+
+/// The README's program compiles.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

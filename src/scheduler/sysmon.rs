@@ -62,9 +62,8 @@ impl Sched {
             locked.sysmon_started = true;
         }
         let sched = self.owned_ref();
-        let spawned = thread::Builder::new()
-            .name("gmp-sysmon".to_owned())
-            .spawn(move || sysmon(&sched));
+        let spawned =
+            thread::Builder::new().name("gmp-sysmon".to_owned()).spawn(move || sysmon(&sched));
         let mut locked = self.lock.lock();
         match spawned {
             Ok(join) => locked.sysmon = Some(join),
