@@ -460,7 +460,8 @@ impl State {
     pub(crate) fn ref_dec(&self) -> Released {
         // Ordering(g-state): AcqRel. The release shows our last use to whoever frees; the acquire shows
         // theirs to us if we do.
-        let before = self.0.fetch_sub(REF_ONE, AcqRel);
+        let order = if broken("ref_dec_relaxed") { Relaxed } else { AcqRel };
+        let before = self.0.fetch_sub(REF_ONE, order);
         debug_assert!(Snapshot(before).refs() >= 1, "ref_dec of {:?}", Snapshot(before));
         Snapshot(before - REF_ONE).released()
     }

@@ -1,10 +1,12 @@
 //! Memory of Gs in the models: freed blocks are overwritten and kept until the run ends, so that a touch
 //! after the free reads nonsense (which loom refuses, as every G holds its objects) instead of luck; and
-//! what was never freed is a failure.
+//! what was never freed is a failure. So is a panic that a G caught, as it catches those of futures: it may
+//! be loom's.
 
 use std::alloc::Layout;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
+use std::sync::Once;
 
 #[derive(Default)]
 struct Heap {
@@ -15,6 +17,7 @@ struct Heap {
 thread_local! {
     // std's: loom's threads are coroutines of the thread that runs the model.
     static HEAP: RefCell<Heap> = RefCell::default();
+    static PANICS: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Memory for a G.
@@ -63,12 +66,21 @@ fn builder(preemptions: usize) -> loom::model::Builder {
 }
 
 fn check(builder: loom::model::Builder, model: impl Fn() + Send + Sync + 'static) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            PANICS.with(|panics| panics.set(panics.get() + 1));
+            before(info);
+        }));
+    });
     builder.check(move || {
         // What a failed run before left behind is not ours.
         forget();
         model();
         let live = HEAP.with(|heap| heap.borrow().live);
         assert_eq!(live, 0, "Gs were not freed");
+        assert_eq!(PANICS.with(Cell::get), 0, "a panic was caught inside of the model");
         forget();
     });
 }
@@ -77,6 +89,7 @@ fn forget() {
     HEAP.with(|heap| {
         let mut heap = heap.borrow_mut();
         heap.live = 0;
+        PANICS.with(|panics| panics.set(0));
         for (memory, layout) in heap.freed.drain(..) {
             // SAFETY: from `alloc` with this layout, given up in `dealloc`, taken out of the list once.
             unsafe { std::alloc::dealloc(memory.as_ptr(), layout) };

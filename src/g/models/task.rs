@@ -148,10 +148,11 @@ fn task_refs() {
     });
 }
 
-/// The last reference: the handle drops the output, a waker is dropped, the M completes; whoever is the
-/// last frees, after what the others did.
+/// The last reference to a dead G: the handle drops the output, a waker is dropped; whoever is the last
+/// frees, after what the other did.
 ///
-/// Break: `output_after_ref` (the handle drops the output after it gave its reference up).
+/// Breaks: `output_after_ref` (the handle drops the output after it gave its reference up),
+/// `ref_dec_relaxed`.
 #[test]
 fn task_refs_output() {
     explore(3, || {
@@ -159,8 +160,8 @@ fn task_refs_output() {
         gate.set(1);
         wakers.pop().unwrap().wake();
         let last = wakers.pop().unwrap();
-        let threads = [thread::spawn(move || drop(handle)), thread::spawn(move || drop(last))];
         bed.run_to_end();
+        let threads = [thread::spawn(move || drop(handle)), thread::spawn(move || drop(last))];
         threads.into_iter().for_each(|t| t.join().unwrap());
         assert_eq!((future.drops(), output.drops()), (1, 1));
     });
