@@ -118,7 +118,7 @@ fn a_panic_in_block_in_place_is_the_tasks() {
     let runtime = threaded(2);
     for _ in 0..10 {
         let task = runtime.spawn(async { gmp::task::block_in_place(|| panic!("in place")) });
-        let error = runtime.block_on(task).map(|()| ()).unwrap_err();
+        let error = runtime.block_on(task).unwrap_err();
         assert_eq!(text_of(&*error.into_panic()), "in place");
     }
     let text = panic_text(|| {

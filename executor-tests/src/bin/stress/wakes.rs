@@ -4,6 +4,8 @@
 //! and the program hangs: the watchdog sees it. Wakers are cloned, kept too long, woken by value and by
 //! reference, woken twice.
 
+#![allow(clippy::waker_clone_wake)] // clones that are woken are part of the mix
+
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::Arc;
