@@ -88,19 +88,19 @@ mod g;
 #[cfg(feature = "__scheduler")]
 mod scheduler;
 
-pub mod io;
 #[cfg(feature = "rt")]
 pub mod executor;
-#[cfg(feature = "rt")]
-pub mod runtime;
-#[cfg(feature = "rt")]
-pub mod task;
+pub mod io;
 #[cfg(feature = "net")]
 pub mod net;
+#[cfg(feature = "rt")]
+pub mod runtime;
 #[cfg(feature = "signal")]
 pub mod signal;
 #[cfg(feature = "sync")]
 pub mod sync;
+#[cfg(feature = "rt")]
+pub mod task;
 #[cfg(feature = "time")]
 pub mod time;
 
@@ -109,9 +109,14 @@ pub use executor::Executor;
 #[cfg(feature = "rt")]
 pub use task::spawn;
 
+#[cfg(all(feature = "macros", feature = "rt-multi-thread"))]
+pub use gmp_macros::{main, test};
 #[cfg(all(feature = "macros", not(feature = "rt")))]
 pub use gmp_macros::{main_fail as main, test_fail as test};
 #[cfg(all(feature = "macros", feature = "rt", not(feature = "rt-multi-thread")))]
 pub use gmp_macros::{main_rt as main, test_rt as test};
-#[cfg(all(feature = "macros", feature = "rt-multi-thread"))]
-pub use gmp_macros::{main, test};
+
+/// The README's program compiles.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,4 +1,6 @@
 //! Handles: entering, leaving, and outliving the runtime.
+// Handles are meant to leave the block.
+#![allow(clippy::async_yields_async)]
 
 mod support;
 

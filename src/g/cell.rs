@@ -61,7 +61,8 @@ pub(crate) struct Trailer<S> {
 /// Header and trailer together cost a G at most this, whatever its future.
 const BUDGET: usize = 96;
 const _: () = assert!(size_of::<Header>() + size_of::<Trailer<usize>>() <= BUDGET);
-const _: () = assert!(align_of::<Header>() <= 16, "no 128-byte alignment: it would double a small G");
+const _: () =
+    assert!(align_of::<Header>() <= 16, "no 128-byte alignment: it would double a small G");
 
 /// The typed part: what the future has become.
 pub(crate) enum Stage<T: Future> {

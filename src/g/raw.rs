@@ -70,8 +70,7 @@ pub(crate) fn new_g<T: Future, S: Schedule>(
     let refs = if listed { 3 } else { 2 };
     let layout = Layout::new::<Cell<T, S>>();
     let memory = S::alloc(layout).cast::<Cell<T, S>>();
-    let cell =
-        Cell::new(future, scheduler, &VtableOf::<T, S>::TABLE, id, spawned_at, refs);
+    let cell = Cell::new(future, scheduler, &VtableOf::<T, S>::TABLE, id, spawned_at, refs);
     // SAFETY: `alloc` answers memory for this layout, not in use by anyone.
     unsafe { memory.as_ptr().write(cell) };
     let header = memory.cast::<Header>();

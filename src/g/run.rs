@@ -151,10 +151,7 @@ fn discard(payload: Option<Box<dyn Any + Send + 'static>>) {
 /// # Safety
 ///
 /// The caller holds RUNNING, `refs` references which it hands over, and the stage holds the future.
-unsafe fn cancel_and_complete<T: Future, S: Schedule>(
-    header: NonNull<Header>,
-    refs: usize,
-) -> Ran {
+unsafe fn cancel_and_complete<T: Future, S: Schedule>(header: NonNull<Header>, refs: usize) -> Ran {
     // SAFETY: the references keep the cell alive until `complete`.
     let this = unsafe { cell::<T, S>(header) };
     let id = this.header.id;
@@ -201,7 +198,7 @@ unsafe fn complete<T: Future, S: Schedule>(header: NonNull<Header>, refs: usize)
                 // COMPLETE; our references keep the cell.
                 unsafe { slot.read().assume_init() }
             });
-            // The references first: the waker may be the last thing that keeps the scheduler busy.
+            // The references first: the waker is foreign code, and needs nothing of the G.
             let released = this.header.state.release(release);
             discard(catch_unwind(AssertUnwindSafe(|| waker.wake())).err());
             released
@@ -362,6 +359,13 @@ pub(super) unsafe fn drop_join_handle<T: Future, S: Schedule>(header: NonNull<He
             }
         }
         Err(()) => {
+            if broken("output_after_ref") {
+                // SAFETY: none, in what follows: the seeded break. The memory may be gone.
+                unsafe { raw::ref_dec(header) };
+                // SAFETY: as above.
+                discard(unsafe { drop_stage(this) });
+                return;
+            }
             {
                 let _id = id::enter(this.header.id);
                 // SAFETY: COMPLETE with our interest still set: the output is ours.

@@ -339,7 +339,8 @@ impl State {
         self.transition(|s| {
             if s.is_complete() || s.is_notified() || s.is_running() {
                 // Running: the M sees the bit in `end_poll` and puts the G back with its own reference.
-                let notified = if s.is_complete() || broken("wake_running_lost") { 0 } else { NOTIFIED };
+                let notified =
+                    if s.is_complete() || broken("wake_running_lost") { 0 } else { NOTIFIED };
                 let new = (s.0 | notified) - REF_ONE;
                 return Ok((
                     new,
@@ -459,8 +460,7 @@ impl State {
     pub(crate) fn ref_dec(&self) -> Released {
         // Ordering(g-state): AcqRel. The release shows our last use to whoever frees; the acquire shows
         // theirs to us if we do.
-        let order = if broken("ref_dec_relaxed") { Relaxed } else { AcqRel };
-        let before = self.0.fetch_sub(REF_ONE, order);
+        let before = self.0.fetch_sub(REF_ONE, AcqRel);
         debug_assert!(Snapshot(before).refs() >= 1, "ref_dec of {:?}", Snapshot(before));
         Snapshot(before - REF_ONE).released()
     }

@@ -202,34 +202,29 @@ mod kernel {
 #[cfg(all(test, gmp_loom))]
 mod kernel {
     use super::{AtomicU32, Ordering, PARKED};
-    use loom::sync::{Condvar, Mutex};
     use std::time::Instant;
 
     #[derive(Debug)]
-    pub(super) struct Sleeper {
-        lock: Mutex<()>,
-        cond: Condvar,
-    }
+    pub(super) struct Sleeper(loom::sync::Notify);
 
     impl Sleeper {
         pub(super) fn new() -> Self {
-            Sleeper { lock: Mutex::new(()), cond: Condvar::new() }
+            Sleeper(loom::sync::Notify::new())
         }
 
         /// loom has no clock: a deadline counts as passed at once.
         pub(super) fn wait(&self, word: &AtomicU32, deadline: Option<Instant>) {
-            let mut guard = self.lock.lock().unwrap();
+            // Relaxed: the caller's swap does the acquire.
             while word.load(Ordering::Relaxed) == PARKED {
                 if deadline.is_some() {
                     return;
                 }
-                guard = self.cond.wait(guard).unwrap();
+                self.0.wait();
             }
         }
 
         pub(super) fn wake(&self, _word: &AtomicU32) {
-            drop(self.lock.lock().unwrap());
-            self.cond.notify_one();
+            self.0.notify();
         }
     }
 }

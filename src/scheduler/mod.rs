@@ -54,7 +54,7 @@ pub(crate) mod globrunq;
 pub(crate) mod handoff;
 pub(crate) mod limits;
 pub(crate) mod m;
-#[cfg(all(test, gmp_loom))]
+#[cfg(all(test, gmp_loom, feature = "time"))]
 mod models;
 pub(crate) mod netpoll;
 pub(crate) mod p;
@@ -66,8 +66,8 @@ pub(crate) mod root;
 pub(crate) mod runq;
 pub(crate) mod sched;
 pub(crate) mod shutdown;
-pub(crate) mod start;
 pub(crate) mod spin;
+pub(crate) mod start;
 pub(crate) mod stats;
 pub(crate) mod steal;
 pub(crate) mod sysmon;

@@ -140,7 +140,8 @@ impl Sched {
 
             // Timers: the clock is read only if there are any, and not at each short poll.
             let mut now = 0;
-            if shell.timers.earliest() != u64::MAX && (tick % TIMER_TICK == 0 || shell.runq.is_empty())
+            if shell.timers.earliest() != u64::MAX
+                && (tick % TIMER_TICK == 0 || shell.runq.is_empty())
             {
                 now = self.now();
                 self.run_timers(local, shell, shell.p(), now);
@@ -215,9 +216,7 @@ impl Sched {
                 return true;
             }
             // The poller is a system call: less often.
-            looks % 8 == 0
-                && self.netpoll.has_sources()
-                && self.netpoll_look(local, Some(shell))
+            looks % 8 == 0 && self.netpoll.has_sources() && self.netpoll_look(local, Some(shell))
         });
         local.spin = spin;
         found
@@ -270,13 +269,7 @@ impl Sched {
     }
 
     /// Runs the due timers of `p`, ours or another's. True: something was readied.
-    pub(super) fn run_timers(
-        &self,
-        local: &mut Local,
-        shell: Shell<'_>,
-        p: &P,
-        now: u64,
-    ) -> bool {
+    pub(super) fn run_timers(&self, local: &mut Local, shell: Shell<'_>, p: &P, now: u64) -> bool {
         if p.timers.earliest() > now {
             return false;
         }
@@ -316,7 +309,7 @@ impl Sched {
     fn give_up(&self, local: &mut Local, shell: Shell<'_>) -> bool {
         let mut locked = self.lock.lock();
         // Relaxed: set under the lock.
-        if !local.spinning && self.needspinning.load(Relaxed) && !broken("needspinning_ignored") {
+        if !local.spinning && self.needspinning.load(Relaxed) {
             drop(locked);
             self.become_spinning(local);
             return false;
@@ -334,7 +327,8 @@ impl Sched {
     /// reason to stay awake.
     fn search_without_p<'s>(&'s self, local: &mut Local) -> Option<&'s P> {
         let was_spinning = std::mem::take(&mut local.spinning);
-        let early = broken("search_looks_before_leaving").then(|| self.anything_queued(was_spinning));
+        let early =
+            broken("search_looks_before_leaving").then(|| self.anything_queued(was_spinning));
         if was_spinning {
             // Ordering(spinning): SeqCst. First leave the count, then look.
             self.nmspinning.fetch_sub(1, SeqCst);
@@ -484,7 +478,9 @@ impl Sched {
         ready: &mut Vec<Waker>,
     ) {
         if let Err(error) = poller.poll(timeout, ready) {
-            eprintln!("gmp: the I/O poller failed: {error}. Was one of its file descriptors closed?");
+            eprintln!(
+                "gmp: the I/O poller failed: {error}. Was one of its file descriptors closed?"
+            );
             std::process::abort();
         }
     }

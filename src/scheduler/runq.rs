@@ -153,12 +153,8 @@ impl Runq {
             *place = self.slot(head.wrapping_add(i as u32)).load(Relaxed);
         }
         // Ordering(runq-head): AcqRel, as for any taker.
-        let claimed = self.head.compare_exchange(
-            head,
-            head.wrapping_add(RUNQ_SPILL as u32),
-            AcqRel,
-            Relaxed,
-        );
+        let claimed =
+            self.head.compare_exchange(head, head.wrapping_add(RUNQ_SPILL as u32), AcqRel, Relaxed);
         if claimed.is_err() && !broken("runq_spill_unclaimed") {
             return None;
         }

@@ -85,7 +85,7 @@ mod tests {
         }
         let spun = asked.iter().filter(|&&n| n > 0).count();
         assert!((6..20).contains(&spun), "{spun} of 200 spins for nothing");
-        for _ in 0..SPIN_PROBE {
+        for _ in 0..2 * SPIN_PROBE {
             spin.until(|| true);
         }
         assert_eq!(spin.ns, SPIN_MAX_NS, "success brings them back");

@@ -88,12 +88,7 @@ pub(super) fn next_is_stuck(p: &P) -> bool {
 
 impl Sched {
     /// Go's `stealWork`. `now` is the clock if it was read already, else 0.
-    pub(super) fn stealwork(
-        &self,
-        local: &mut Local,
-        shell: Shell<'_>,
-        mut now: u64,
-    ) -> Option<G> {
+    pub(super) fn stealwork(&self, local: &mut Local, shell: Shell<'_>, mut now: u64) -> Option<G> {
         for round in 0..STEAL_ROUNDS {
             let last = round == STEAL_ROUNDS - 1;
             let order = local.order.round(self.nshells() as u32, &local.rand);

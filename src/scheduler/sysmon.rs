@@ -23,7 +23,8 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::limits::{
-    SYSMON_DEEP_ROUNDS, SYSMON_MAX, SYSMON_MIN, SYSMON_NETPOLL_STALE, SYSMON_SLOW_ROUNDS, TIME_SLICE,
+    SYSMON_DEEP_ROUNDS, SYSMON_MAX, SYSMON_MIN, SYSMON_NETPOLL_STALE, SYSMON_SLOW_ROUNDS,
+    TIME_SLICE,
 };
 use super::p::Role;
 use super::sched::{Sched, SchedRef};
@@ -61,9 +62,8 @@ impl Sched {
             locked.sysmon_started = true;
         }
         let sched = self.owned_ref();
-        let spawned = thread::Builder::new()
-            .name("gmp-sysmon".to_owned())
-            .spawn(move || sysmon(&sched));
+        let spawned =
+            thread::Builder::new().name("gmp-sysmon".to_owned()).spawn(move || sysmon(&sched));
         let mut locked = self.lock.lock();
         match spawned {
             Ok(join) => locked.sysmon = Some(join),
@@ -168,7 +168,8 @@ impl Rounds {
             (self.polls, self.polled_at) = (polls, now);
             return false;
         }
-        if now.duration_since(self.polled_at) < SYSMON_NETPOLL_STALE || !sched.netpoll.has_sources() {
+        if now.duration_since(self.polled_at) < SYSMON_NETPOLL_STALE || !sched.netpoll.has_sources()
+        {
             return false;
         }
         let Some(mut poller) = sched.netpoll.try_poller() else { return false };

@@ -311,6 +311,7 @@ impl Source {
     /// segment, with its line.
     pub(crate) fn crate_paths(&self) -> Vec<(usize, Vec<String>)> {
         let module = self.module();
+        let inline = self.inline_modules();
         let mut found = Vec::new();
         for (at, _) in self.code.match_indices("crate::") {
             if is_ident(self.code[..at].bytes().last()) {
@@ -326,21 +327,34 @@ impl Source {
             }
             let mut rest = &self.code[at..];
             let mut base = module.clone();
+            base.extend(
+                (0..inline.iter().filter(|m| m.contains(&at)).count()).map(|_| String::new()),
+            );
             while let Some(after) = rest.strip_prefix("super::") {
                 rest = after;
                 base.pop();
             }
-            if base.is_empty() {
-                // The crate itself; or an inline module, whose `super` is the file.
-                base = module[..1].to_vec();
-            }
-            for head in heads(rest, 1) {
+            for head in heads(rest, 2) {
                 let path = base.iter().cloned().chain(head).take(2).collect();
                 found.push((self.line(at), path));
             }
         }
-        found.retain(|(_, path)| !path.is_empty());
+        found.retain(|(_, path)| path.first().is_some_and(|head| !head.is_empty()));
         found
+    }
+
+    /// Where the modules are whose text is in this file.
+    fn inline_modules(&self) -> Vec<std::ops::Range<usize>> {
+        let starts = self.code.match_indices("mod ").map(|(at, _)| at);
+        let opened = starts.filter(|at| {
+            !is_ident(self.code[..*at].bytes().last())
+                && matches!(module_at(&self.code[*at..]), Some((_, true)))
+        });
+        let range = |at: usize| {
+            let open = at + self.code[at..].find('{').expect("seen by module_at");
+            open..matching_brace(&self.code, open)
+        };
+        opened.map(range).collect()
     }
 
     fn line(&self, at: usize) -> usize {

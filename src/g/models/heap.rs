@@ -36,13 +36,33 @@ pub(crate) fn dealloc(memory: NonNull<u8>, layout: Layout) {
     });
 }
 
+/// As [`explore`], but for no longer than so many seconds (unless `LOOM_MAX_DURATION` says otherwise): for
+/// models of the whole scheduler, which have more steps than can be tried out.
+pub(crate) fn explore_some(
+    preemptions: usize,
+    secs: u64,
+    model: impl Fn() + Send + Sync + 'static,
+) {
+    let mut builder = builder(preemptions);
+    builder.max_duration.get_or_insert(std::time::Duration::from_secs(secs));
+    check(builder, model);
+}
+
 /// Explores a model with at most as many preemptions as the environment says, or `preemptions` if that
 /// is less. Each run has to free what it allocated.
 pub(crate) fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    check(builder(preemptions), model);
+}
+
+fn builder(preemptions: usize) -> loom::model::Builder {
     let mut builder = loom::model::Builder::new();
     let asked = builder.preemption_bound.unwrap_or(3);
     builder.preemption_bound = Some(asked.min(preemptions));
     builder.max_branches = 20_000;
+    builder
+}
+
+fn check(builder: loom::model::Builder, model: impl Fn() + Send + Sync + 'static) {
     builder.check(move || {
         // What a failed run before left behind is not ours.
         forget();

@@ -102,12 +102,11 @@ fn task_complete_drop_handle() {
 /// Breaks: `abort_running_lost` (an abort during the poll is not recorded), `abort_queues_twice`.
 #[test]
 fn task_abort() {
-    explore(3, || {
+    explore(2, || {
         let bed = Bed::new();
         let gate = Arc::new(Gate { bits: AtomicUsize::new(0), wakers: Mutex::new(Vec::new()) });
         let (future, output) = (Probe::new(), Probe::new());
-        let waits =
-            Waits { gate: gate.clone(), all: 1, probe: Probed(future.clone()), output };
+        let waits = Waits { gate: gate.clone(), all: 1, probe: Probed(future.clone()), output };
         let handle = spawn(&bed, waits);
         let abort = handle.abort_handle();
         let threads = [
@@ -152,7 +151,7 @@ fn task_refs() {
 /// The last reference: the handle drops the output, a waker is dropped, the M completes; whoever is the
 /// last frees, after what the others did.
 ///
-/// Break: `ref_dec_relaxed`.
+/// Break: `output_after_ref` (the handle drops the output after it gave its reference up).
 #[test]
 fn task_refs_output() {
     explore(3, || {
@@ -160,8 +159,7 @@ fn task_refs_output() {
         gate.set(1);
         wakers.pop().unwrap().wake();
         let last = wakers.pop().unwrap();
-        let threads =
-            [thread::spawn(move || drop(handle)), thread::spawn(move || drop(last))];
+        let threads = [thread::spawn(move || drop(handle)), thread::spawn(move || drop(last))];
         bed.run_to_end();
         threads.into_iter().for_each(|t| t.join().unwrap());
         assert_eq!((future.drops(), output.drops()), (1, 1));

@@ -4,16 +4,33 @@
 use super::*;
 use loom::thread;
 
-/// A submitter without a P, while the only M, which does not search, goes idle.
-///
-/// Break: `recheck_skips_global` together with the look under the lock is not lost here: the submitter
-/// sees the idle permit. `wakep_no_fence` and `search_no_fence` are.
+/// While it lives somebody seems to sleep in the poller: an M that finds nothing to do sleeps on its note.
+struct Polled<'a> {
+    sched: &'a SchedRef,
+    _poller: crate::scheduler::netpoll::Poller<'a>,
+}
+
+fn polled(sched: &SchedRef) -> Polled<'_> {
+    let poller = sched.netpoll.try_poller().unwrap();
+    sched.publish_poll_until(u64::MAX);
+    Polled { sched, _poller: poller }
+}
+
+impl Drop for Polled<'_> {
+    fn drop(&mut self) {
+        self.sched.publish_poll_until(0);
+    }
+}
+
+/// A submitter without a P, while the only M goes idle and sleeps on its note.
 fn submit_while_idling(spinning: bool) {
-    explore(2, move || {
+    explore_some(2, 12, move || {
         let token = StdArc::new(());
         let sched = rig(1, &token);
+        let poller = polled(&sched);
         start_m(&sched, spinning);
         block_on(spawn(&sched, once(|| ()))).unwrap();
+        drop(poller);
         end(sched, token);
     });
 }
@@ -31,12 +48,26 @@ fn idle_spinner() {
     submit_while_idling(true);
 }
 
-/// Two submitters, one M. Break: `recheck_skips_global`.
+/// The same, where the M sleeps in the poller, after one more look. Breaks: `wakep_no_fence`,
+/// `recheck_skips_global`.
 #[test]
-fn idle_two_submitters() {
-    explore(1, || {
+fn idle_in_poller() {
+    explore_some(2, 12, || {
         let token = StdArc::new(());
         let sched = rig(1, &token);
+        start_m(&sched, true);
+        block_on(spawn(&sched, once(|| ()))).unwrap();
+        end(sched, token);
+    });
+}
+
+/// Two submitters, one M. Break: `wakep_no_fence`.
+#[test]
+fn idle_two_submitters() {
+    explore_some(1, 12, || {
+        let token = StdArc::new(());
+        let sched = rig(1, &token);
+        let poller = polled(&sched);
         start_m(&sched, true);
         let other = {
             let sched = sched.clone();
@@ -47,36 +78,40 @@ fn idle_two_submitters() {
         };
         block_on(spawn(&sched, once(|| ()))).unwrap();
         other.join().unwrap();
+        drop(poller);
         end(sched, token);
     });
 }
 
 /// A submitter with a P, whose poll then waits for what it submitted, while a spinner goes idle: the
-/// spinner's second look takes in the rings. Breaks: `recheck_skips_rings`, `search_no_fence`.
+/// spinner's second look takes in the rings. Break: `recheck_skips_rings`.
 #[test]
 fn idle_local_submit() {
-    explore(1, || {
+    explore_some(1, 12, || {
         let token = StdArc::new(());
         let sched = rig(2, &token);
         let home = sched.clone();
-        let outer = spawn(&sched, once(move || {
-            let bell = Bell::new();
-            for _ in 0..2 {
-                // The second one kicks the first out of runnext, into the ring.
-                let bell = bell.clone();
-                drop(spawn(&home, once(move || bell.0.notify())));
-            }
-            bell.0.wait();
-        }));
+        let outer = spawn(
+            &sched,
+            once(move || {
+                let bell = Bell::new();
+                for _ in 0..2 {
+                    // The second one kicks the first out of runnext, into the ring.
+                    let bell = bell.clone();
+                    drop(spawn(&home, once(move || bell.0.notify())));
+                }
+                bell.0.wait();
+            }),
+        );
         block_on(outer).unwrap();
         end(sched, token);
     });
 }
 
-/// What a thread in `block_on` queued, while the only M goes idle. Breaks: `recheck_skips_roots`.
+/// What a thread in `block_on` queued, while the only M goes idle. Break: `recheck_skips_roots`.
 #[test]
 fn idle_root_submit() {
-    explore(2, || {
+    explore_some(2, 12, || {
         let token = StdArc::new(());
         let sched = rig(1, &token);
         start_m(&sched, false);
@@ -92,7 +127,7 @@ fn idle_root_submit() {
 /// starts the next searcher. The first G waits for the second. Break: `no_resetspinning_wake`.
 #[test]
 fn last_spinner() {
-    explore(1, || {
+    explore_some(1, 12, || {
         let token = StdArc::new(());
         let sched = rig(2, &token);
         start_m(&sched, true);

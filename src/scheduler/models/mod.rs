@@ -24,7 +24,7 @@ use std::time::Duration;
 use super::config::{Config, Flavor};
 use super::sched::{Sched, SchedRef};
 use crate::g::join::JoinHandle;
-use crate::g::models::heap::explore;
+use crate::g::models::heap::{explore, explore_some};
 
 /// A multi-threaded scheduler without I/O. `token` counts who still holds it.
 fn rig(procs: usize, token: &StdArc<()>) -> SchedRef {

@@ -1,8 +1,6 @@
 //! `poll_until` against `timer_added`: a timer that becomes the earliest as somebody goes to sleep in the
 //! poller is known to the sleeper, or breaks the sleep.
 
-use std::pin::pin;
-
 use super::*;
 use crate::scheduler::timers::{Look, TimerEntry};
 use loom::thread;
@@ -18,13 +16,13 @@ fn poll_until_vs_timer_added() {
         let adder = {
             let sched = sched.clone();
             thread::spawn(move || {
-                let mut entry = pin!(TimerEntry::new(sched));
+                let mut entry = Box::pin(TimerEntry::new(sched));
                 assert_eq!(entry.as_mut().register(1 << 40, None), Look::Waiting);
-                entry.as_mut().cancel();
+                entry
             })
         };
         sleep_until_told(&sched);
-        adder.join().unwrap();
+        adder.join().unwrap().as_mut().cancel();
         sched.pidleput(&mut sched.lock.lock(), p.get(&sched));
         end(sched, token);
     });

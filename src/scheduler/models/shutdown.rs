@@ -57,8 +57,7 @@ fn shutdown_vs_worker() {
     });
 }
 
-/// Close, against a worker that runs a G which spawns another. Break: `spawn_ignores_close` is not
-/// enough here, as the worker's own walk finds it; `shutdown_no_walk` is.
+/// Close, against a worker that runs a G which spawns another. Break: `shutdown_no_walk`.
 #[test]
 fn shutdown_vs_worker_spawn() {
     explore(1, || {
@@ -68,10 +67,13 @@ fn shutdown_vs_worker_spawn() {
         let (home, inner) = (sched.clone(), drops.clone());
         let spawned = StdArc::new(AtomicUsize::new(0));
         let count = spawned.clone();
-        drop(spawn(&sched, once(move || {
-            count.fetch_add(1, SeqCst);
-            drop(spawn(&home, forever(&inner)));
-        })));
+        drop(spawn(
+            &sched,
+            once(move || {
+                count.fetch_add(1, SeqCst);
+                drop(spawn(&home, forever(&inner)));
+            }),
+        ));
         end(sched, token);
         assert_eq!(drops.load(SeqCst), spawned.load(SeqCst), "the future outlives its scheduler");
     });
