@@ -88,8 +88,8 @@ fn block_on_of_one_runtime_under_the_guard_of_another() {
 fn a_task_is_inside_of_its_own_runtime() {
     let (one, two) = (threaded(1), threaded(1));
     let id = two.handle().id();
-    let task = one.block_on(async { two.spawn(async { Handle::current().id() }) });
-    assert_eq!(one.block_on(task).unwrap(), id);
+    let there = one.block_on(async { two.spawn(async { Handle::current().id() }).await.unwrap() });
+    assert_eq!(there, id);
 }
 
 #[test]

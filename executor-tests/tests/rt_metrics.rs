@@ -23,7 +23,8 @@ fn num_alive_tasks() {
         assert_eq!(metrics.num_alive_tasks(), 10);
         runtime.block_on(async {
             // From the root and from a task: different lists inside.
-            let inner = gmp::spawn(async { gmp::spawn(std::future::pending::<()>()) });
+            let inner =
+                gmp::spawn(async { gmp::spawn(std::future::pending::<()>()).abort_handle() });
             inner.await.unwrap().abort();
             for task in tasks {
                 task.abort();

@@ -48,7 +48,7 @@ fn t_abort_queued() {
         unreachable!("aborted before its first poll");
     });
     task.abort();
-    assert!(runtime.block_on(task).map(|()| ()).unwrap_err().is_cancelled());
+    assert!(runtime.block_on(task).unwrap_err().is_cancelled());
     assert_eq!(drops.count(), 1);
 }
 
@@ -72,7 +72,7 @@ fn t_abort_running() {
     assert!(!task.is_finished());
     assert_eq!(drops.count(), 0);
     go_on.send(()).unwrap();
-    assert!(runtime.block_on(task).map(|()| ()).unwrap_err().is_cancelled());
+    assert!(runtime.block_on(task).unwrap_err().is_cancelled());
     assert_eq!(drops.count(), 1);
 }
 
@@ -97,11 +97,10 @@ fn t_abort_running_that_completes() {
 fn t_abort_done() {
     for runtime in flavours() {
         let task = runtime.spawn(async { 5 });
-        let task = runtime.block_on(async move {
+        runtime.block_on(async {
             while !task.is_finished() {
                 gmp::task::yield_now().await;
             }
-            task
         });
         task.abort();
         assert_eq!(runtime.block_on(task).unwrap(), 5);
@@ -119,7 +118,7 @@ fn t_abort_itself() {
             unreachable!("it has aborted itself");
         });
         tx.send(task.abort_handle()).unwrap();
-        assert!(runtime.block_on(task).map(|()| ()).unwrap_err().is_cancelled());
+        assert!(runtime.block_on(task).unwrap_err().is_cancelled());
     }
 }
 

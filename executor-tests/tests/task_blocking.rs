@@ -99,7 +99,7 @@ fn a_panic_in_a_closure_is_its_result() {
     for runtime in flavours() {
         for _ in 0..3 {
             let closure = runtime.spawn_blocking(|| panic!("in a closure"));
-            let error = runtime.block_on(closure).map(|()| ()).unwrap_err();
+            let error = runtime.block_on(closure).unwrap_err();
             assert_eq!(text_of(&*error.into_panic()), "in a closure");
         }
         assert_eq!(runtime.block_on(runtime.spawn_blocking(|| 1)).unwrap(), 1);

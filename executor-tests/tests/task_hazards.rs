@@ -1,5 +1,7 @@
 //! Odd things that tasks, their wakers and their drops do.
 
+#![allow(clippy::waker_clone_wake)] // clones that are woken are what is tested
+
 mod support;
 
 use std::future::{pending, poll_fn, Future};

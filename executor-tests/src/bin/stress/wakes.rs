@@ -6,6 +6,8 @@
 // Waking by value is one of the ways that are tried.
 #![allow(clippy::waker_clone_wake)]
 
+#![allow(clippy::waker_clone_wake)] // clones that are woken are part of the mix
+
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::Arc;
