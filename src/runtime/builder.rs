@@ -86,7 +86,7 @@ impl Builder {
     ///
     /// ```
     /// let runtime = gmp::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    /// runtime.block_on(gmp::time::sleep(std::time::Duration::from_millis(1)));
+    /// runtime.block_on(async { gmp::time::sleep(std::time::Duration::from_millis(1)).await });
     /// ```
     pub fn enable_all(&mut self) -> &mut Self {
         self.enable_io();

@@ -5,7 +5,6 @@
 //! reference, woken twice.
 // Waking by value is one of the ways that are tried.
 #![allow(clippy::waker_clone_wake)]
-
 #![allow(clippy::waker_clone_wake)] // clones that are woken are part of the mix
 
 use std::future::poll_fn;
