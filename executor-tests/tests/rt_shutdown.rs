@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -639,4 +640,27 @@ fn e_memory_flat() {
         }
     });
     assert!(peak.load(SeqCst) <= 101);
+}
+
+/// A poll that is under way when the runtime ends without waiting may use timers to its end: they stop
+/// with the last thread, not before.
+#[test]
+fn timers_outlive_polls_under_way() {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (started, has_started) = std::sync::mpsc::channel();
+    let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+    let (ended, has_ended) = std::sync::mpsc::channel();
+    runtime.spawn(async move {
+        started.send(()).unwrap();
+        may_go_on.recv().unwrap();
+        let sleep = std::pin::pin!(gmp::time::sleep(Duration::from_secs(3600)));
+        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            sleep.poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_pending()
+        }));
+        ended.send(polled.is_ok_and(|pending| pending)).unwrap();
+    });
+    has_started.recv().unwrap();
+    runtime.shutdown_background();
+    go_on.send(()).unwrap();
+    assert!(has_ended.recv().unwrap(), "the sleep panicked or was over at once");
 }

@@ -90,6 +90,8 @@ pub(super) struct Locked {
     pub(super) sysmon: Option<thread::JoinHandle<()>>,
     /// After the close: Ms that have ended.
     pub(super) mexited: usize,
+    /// After the close: the last M to end does step 6 of the shutdown.
+    pub(super) remainder_left: bool,
     /// Ms that run blocking closures, or are on the way to.
     pub(super) nblocking: usize,
     /// One of those has been started and has not yet taken a closure.
@@ -148,6 +150,7 @@ impl Sched {
                 sysmon_started: false,
                 sysmon: None,
                 mexited: 0,
+                remainder_left: false,
                 nblocking: 0,
                 blocking_starting: false,
                 drivers: Vec::new(),

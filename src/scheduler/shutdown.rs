@@ -13,7 +13,7 @@
 //!    it once.
 //! 4. **Closures**: those not started are dropped, those running are waited for like Ms.
 //! 5. **Join**: the closer waits for all Ms, for as long as it was told to, and joins their threads.
-//! 6. **Remainder** (the closer): one more walk, for threads that spawned meanwhile; the global queue;
+//! 6. **Remainder** (the closer, or the last M if the closer did not wait for it): one more walk, for threads that spawned meanwhile; the global queue;
 //!    timers and I/O sources, whose waiters (on other executors) are woken to see the end; the stocks of
 //!    references of shells that nobody owns.
 //!
@@ -58,6 +58,9 @@ pub(crate) fn shutdown(sched: &SchedRef, timeout: Option<Duration>) {
             sched.await_ms(deadline);
         }
         sched.cancel_all();
+        if sched.leave_remainder() {
+            return;
+        }
         sched.remainder();
     }
 }
@@ -91,6 +94,14 @@ impl Sched {
                 let _ended = join.join();
             }
         }
+    }
+
+    /// Does step 6 have to wait for Ms that are still inside of polls or closures? Those may use timers and
+    /// sources to their end; the last one of them does it.
+    fn leave_remainder(&self) -> bool {
+        let mut locked = self.lock.lock();
+        locked.remainder_left = locked.mexited < locked.threads.len();
+        locked.remainder_left
     }
 
     /// Tells the closer that the number of Ms has changed. Under the lock.
@@ -133,7 +144,7 @@ impl Sched {
     }
 
     /// Step 6.
-    fn remainder(&self) {
+    pub(super) fn remainder(&self) {
         let mut wakers: Vec<Waker> = Vec::new();
         for p in self.shells() {
             p.timers.shutdown(&mut wakers);

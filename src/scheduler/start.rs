@@ -167,6 +167,13 @@ impl Sched {
             locked.threads.retain(|t| !Arc::ptr_eq(&t.m, m));
         }
         self.tell_closer(&mut locked);
+        let last = self.is_closed() && locked.mexited >= locked.threads.len();
+        let remainder = last && std::mem::take(&mut locked.remainder_left);
+        drop(locked);
+        if remainder {
+            self.cancel_all();
+            self.remainder();
+        }
     }
 }
 

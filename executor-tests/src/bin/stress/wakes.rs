@@ -4,7 +4,6 @@
 //! and the program hangs: the watchdog sees it. Wakers are cloned, kept too long, woken by value and by
 //! reference, woken twice.
 // Waking by value is one of the ways that are tried.
-#![allow(clippy::waker_clone_wake)]
 #![allow(clippy::waker_clone_wake)] // clones that are woken are part of the mix
 
 use std::future::poll_fn;
