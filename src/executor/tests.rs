@@ -25,8 +25,9 @@ fn handle_reference_and_dyn_are_executors() {
     uses_all_of_it(runtime.handle().clone());
     let shared: Arc<dyn DynExecutor> = Arc::new(runtime.handle().clone());
     uses_all_of_it(shared);
-    let leaked: &'static Runtime = Box::leak(Box::new(runtime));
-    uses_all_of_it(leaked);
+    static FOR_EVER: std::sync::OnceLock<Runtime> = std::sync::OnceLock::new();
+    let borrowed: &'static Runtime = FOR_EVER.get_or_init(|| runtime);
+    uses_all_of_it(borrowed);
 }
 
 /// The ways in which a task ends without an output.

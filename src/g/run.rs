@@ -20,6 +20,7 @@ use super::join::JoinError;
 use super::raw::{self, G};
 use super::state::{Completed, EndPoll, Released, StartPoll};
 use super::{waker, Schedule};
+use crate::primitives::foreign::{self, discard};
 use crate::primitives::sync::broken;
 
 /// What became of a G that was run.
@@ -136,13 +137,15 @@ unsafe fn drop_stage<T: Future, S: Schedule>(
     catch_unwind(AssertUnwindSafe(|| unsafe { this.consume_stage() })).err()
 }
 
-/// A panic's payload is foreign too: its drop may panic in turn.
-fn discard(payload: Option<Box<dyn Any + Send + 'static>>) {
-    if let Some(payload) = payload {
-        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            // Dropping that one could go on for ever.
-            std::mem::forget(second);
-        }
+/// Drops what is in the stage; nobody wants to know about a panic.
+///
+/// # Safety
+///
+/// The caller owns the stage.
+unsafe fn discard_stage<T: Future, S: Schedule>(this: &Cell<T, S>) {
+    // SAFETY: by the contract.
+    if let Some(payload) = unsafe { drop_stage(this) } {
+        discard(payload);
     }
 }
 
@@ -187,7 +190,7 @@ unsafe fn complete<T: Future, S: Schedule>(header: NonNull<Header>, refs: usize)
     let release = refs + usize::from(this.trailer.scheduler.retire(header, place));
     let completed = this.header.state.complete(release, || {
         // Nobody will read it. SAFETY: RUNNING makes the stage ours; a second call drops nothing.
-        discard(unsafe { drop_stage(this) });
+        unsafe { discard_stage(this) };
     });
     // From here on `this` may be freed by others, unless the references are still ours.
     let released = match completed {
@@ -200,7 +203,7 @@ unsafe fn complete<T: Future, S: Schedule>(header: NonNull<Header>, refs: usize)
             });
             // The references first: the waker is foreign code, and needs nothing of the G.
             let released = this.header.state.release(release);
-            discard(catch_unwind(AssertUnwindSafe(|| waker.wake())).err());
+            foreign::call(|| waker.wake());
             released
         }
     };
@@ -256,7 +259,7 @@ pub(super) unsafe fn free<T: Future, S: Schedule>(header: NonNull<Header>) {
         });
     }
     // SAFETY: the last use of the stage; a future that never completed is dropped here.
-    discard(unsafe { drop_stage(this) });
+    unsafe { discard_stage(this) };
     // SAFETY: as above. The waker slot is MaybeUninit, the stage Consumed: what is dropped is the hold on
     // the scheduler.
     unsafe { std::ptr::drop_in_place(memory.as_ptr()) };
@@ -351,7 +354,7 @@ pub(super) unsafe fn drop_join_handle<T: Future, S: Schedule>(header: NonNull<He
             if let Some(waker) = join_waker {
                 // SAFETY: the swap cleared JOIN_WAKER with this copy: ours alone.
                 let waker = unsafe { waker.assume_init() };
-                discard(catch_unwind(AssertUnwindSafe(|| drop(waker))).err());
+                foreign::call(|| drop(waker));
             }
             if released == Released::Last {
                 // SAFETY: no reference is left.
@@ -363,13 +366,13 @@ pub(super) unsafe fn drop_join_handle<T: Future, S: Schedule>(header: NonNull<He
                 // SAFETY: none, in what follows: the seeded break. The memory may be gone.
                 unsafe { raw::ref_dec(header) };
                 // SAFETY: as above.
-                discard(unsafe { drop_stage(this) });
+                unsafe { discard_stage(this) };
                 return;
             }
             {
                 let _id = id::enter(this.header.id);
                 // SAFETY: COMPLETE with our interest still set: the output is ours.
-                discard(unsafe { drop_stage(this) });
+                unsafe { discard_stage(this) };
             }
             // SAFETY: our own reference, not used again.
             unsafe { raw::ref_dec(header) };

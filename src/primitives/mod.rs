@@ -5,6 +5,7 @@ pub(crate) mod sync;
 
 pub(crate) mod appendvec;
 pub(crate) mod atomic_waker;
+pub(crate) mod foreign;
 pub(crate) mod list;
 pub(crate) mod note;
 pub(crate) mod padded;

@@ -17,6 +17,7 @@ use super::sched::{Locked, PPtr, Sched, SchedRef};
 use crate::g::join::JoinHandle;
 use crate::g::raw::{new_g, GRef, G};
 use crate::g::{id, waker};
+use crate::primitives::foreign;
 use crate::primitives::sync::atomic::{
     fence,
     Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
@@ -149,10 +150,7 @@ impl Sched {
             shell.set_in_poll(true);
         }
         for waker in foreign.drain(..) {
-            let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
-            if let Err(payload) = woken {
-                std::mem::forget(payload);
-            }
+            foreign::call(|| waker.wake());
         }
         if shell.is_some() {
             // Looked up anew: a waker is code that may have given the shell away.

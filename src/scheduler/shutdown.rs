@@ -19,13 +19,13 @@
 //!
 //! A G that never leaves its poll keeps its M, which finishes steps 2 and 3 for itself when it comes back.
 
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::context;
 use super::p::Shell;
 use super::sched::{Locked, Sched, SchedRef};
+use crate::primitives::foreign;
 use crate::primitives::sync::atomic::{fence, Ordering::SeqCst};
 use crate::primitives::sync::{broken, thread};
 
@@ -151,10 +151,7 @@ impl Sched {
         }
         self.netpoll.shutdown(&mut wakers);
         for waker in wakers {
-            // Foreign code: a panic stays with it.
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                std::mem::forget(payload);
-            }
+            foreign::call(|| waker.wake());
         }
         let locked = self.lock.lock();
         let mut refs = 0;

@@ -12,6 +12,7 @@ use super::m::M;
 use super::p::P;
 use super::proc::Local;
 use super::sched::{Sched, SchedRef, Thread};
+use crate::primitives::foreign;
 use crate::primitives::sync::atomic::Ordering::Relaxed;
 use crate::primitives::sync::{broken, thread, Arc};
 
@@ -71,24 +72,15 @@ impl Sched {
     /// What the builder's function calls the next thread. It may panic, and it may answer what std
     /// refuses by a panic of its own (a zero byte): neither is a reason to lose a P.
     fn thread_name(&self) -> String {
-        let name = std::panic::AssertUnwindSafe(|| (self.config.thread_name)());
-        match std::panic::catch_unwind(name) {
-            Ok(name) => name.replace('\0', ""),
-            Err(payload) => {
-                // The panic hook has printed it.
-                std::mem::forget(payload);
-                DEFAULT_THREAD_NAME.to_owned()
-            }
+        match foreign::call(|| (self.config.thread_name)()) {
+            Some(name) => name.replace('\0', ""),
+            None => DEFAULT_THREAD_NAME.to_owned(),
         }
     }
 
     pub(super) fn hook(&self, hook: &Option<Hook>) {
         if let Some(hook) = hook {
-            if let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook()))
-            {
-                // The panic hook has printed it; the M goes on.
-                std::mem::forget(payload);
-            }
+            foreign::call(|| hook());
         }
     }
 

@@ -7,7 +7,6 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
@@ -15,6 +14,7 @@ use libc::c_int;
 use slab::Slab;
 
 use super::watch::Watch;
+use crate::primitives::foreign;
 use crate::primitives::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use crate::primitives::sync::{broken, Mutex};
 
@@ -201,9 +201,7 @@ impl Slot {
 /// panic hook has reported it.
 pub(super) fn wake_all(wakers: Vec<Waker>) {
     for waker in wakers {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            std::mem::forget(payload); // its drop is foreign code too
-        }
+        foreign::call(|| waker.wake());
     }
 }
 
