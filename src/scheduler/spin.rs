@@ -5,7 +5,7 @@
 //! burn CPU. So the length adapts: a spin that found something doubles the next one, up to what a wake-up
 //! costs; one that did not halves it, down to none; every 64th time one is tried all the same.
 
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::limits::{SPIN_MIN_NS, SPIN_PROBE};
@@ -60,10 +60,21 @@ impl Spin {
     }
 }
 
-/// With one CPU nobody can do anything while we spin. Asked once: the answer takes reading files.
+/// With one CPU nobody can do anything while we spin. Asked once: the answer takes reading files. (An
+/// atomic and not a `OnceLock`, whose precompiled half ThreadSanitizer cannot see.)
 fn alone() -> bool {
-    static ALONE: OnceLock<bool> = OnceLock::new();
-    *ALONE.get_or_init(|| std::thread::available_parallelism().is_ok_and(|n| n.get() == 1))
+    const UNKNOWN: u8 = 0;
+    const ALONE: u8 = 1;
+    const MANY: u8 = 2;
+    static ANSWER: AtomicU8 = AtomicU8::new(UNKNOWN);
+    // Relaxed (both): the value is all there is; two threads that ask at once get the same.
+    let mut answer = ANSWER.load(Relaxed);
+    if answer == UNKNOWN {
+        let alone = std::thread::available_parallelism().is_ok_and(|n| n.get() == 1);
+        answer = if alone { ALONE } else { MANY };
+        ANSWER.store(answer, Relaxed);
+    }
+    answer == ALONE
 }
 
 #[cfg(all(test, not(gmp_loom)))]
