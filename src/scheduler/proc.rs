@@ -116,13 +116,19 @@ impl Sched {
         }
     }
 
-    /// A searcher found something: it stops being one, and somebody else takes over the search if there
-    /// may be more.
+    /// A searcher found something: it stops being one, and somebody else takes over the search if there is
+    /// more. Go wakes another M in any case; a look at the queues costs less than a thread that finds
+    /// nothing. It is the submitter's look and the searcher's in one: what was submitted while we searched,
+    /// and woke nobody for it, is seen here, as after any search; what comes later sees us gone.
     fn resetspinning(&self, local: &mut Local) {
         local.spinning = false;
-        // Ordering(spinning): SeqCst; the fence of `wakep` comes between it and the look at the permits.
+        // Ordering(spinning): SeqCst. First leave the count, then look.
         self.nmspinning.fetch_sub(1, SeqCst);
-        if !broken("no_resetspinning_wake") {
+        // Ordering(park): full fence between the count above and the looks below; pairs with the one in
+        // `wakep`.
+        fence(SeqCst);
+        let more = !self.globrunq.is_empty() || self.shells().any(|p| p.runq.len() > 0);
+        if more && !broken("no_resetspinning_wake") {
             self.wakep();
         }
     }

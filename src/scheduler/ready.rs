@@ -81,6 +81,8 @@ impl Sched {
     pub(crate) fn ready(&self, shell: Shell<'_>, g: G) {
         if self.runqput(shell, g, true) {
             self.wakep();
+        } else {
+            self.leave_to_sysmon();
         }
     }
 
@@ -134,8 +136,12 @@ impl Sched {
             }
         }
         // The first one is ours: somebody else is wanted only if there are more.
-        if queued > 0 && shell.is_none_or(|shell| shell.runq.len() > 1) {
-            self.wakep();
+        if queued > 0 {
+            if shell.is_none_or(|shell| shell.runq.len() > 1) {
+                self.wakep();
+            } else {
+                self.leave_to_sysmon();
+            }
         }
         if !foreign.is_empty() {
             self.wake_foreign(shell, foreign);
@@ -309,7 +315,11 @@ impl Sched {
             // Nobody sleeps in the poller. An M with a P looks at all timers before it goes idle, and
             // sysmon if its poll lasts. Any other thread has to see to it that somebody becomes the
             // poller.
-            if context::shell_of(self).is_none_or(|shell| shell.role() != Role::Running) {
+            let runs_gs =
+                context::shell_of(self).is_some_and(|shell| shell.role() == Role::Running);
+            if runs_gs {
+                self.leave_to_sysmon();
+            } else {
                 self.wakep();
             }
         } else if when < until {

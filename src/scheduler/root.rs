@@ -65,11 +65,17 @@ pub(crate) fn block_on<F: Future>(sched: &SchedRef, future: F) -> F::Output {
     let waker = Waker::from(root.clone());
     let mut future = pin!(future);
     let mut spin = Spin::new(sched.config.spin_ns);
+    let mut waited = false;
     loop {
         if let Poll::Ready(output) = poll_once(future.as_mut(), &waker) {
             return output;
         }
-        spin.until(|| root.note.is_notified());
+        // Not the first time: a future that waits once, for the end of `main`, may wait for long, and an M
+        // that is just being started may want this very CPU.
+        if waited {
+            spin.until(|| root.note.is_notified());
+        }
+        waited = true;
         root.note.sleep();
     }
 }

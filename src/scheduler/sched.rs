@@ -57,6 +57,9 @@ pub(crate) struct Sched {
     /// Threads in `block_on` whose shells hold work that only others run.
     pub(super) nroots: AtomicU32,
     closed: AtomicBool,
+    /// There is a sysmon to see polls that last (or there never will be one, in tests). Until then whoever
+    /// would leave something to it wakes an M instead.
+    pub(super) watched: AtomicBool,
     /// sysmon sleeps for good, until a permit is taken. Set under the lock.
     pub(super) sysmon_waits: AtomicBool,
     /// The last try to start a thread failed: Ms look at the global queue once more before they sleep.
@@ -163,6 +166,7 @@ impl Sched {
             timers_ran: AtomicU64::new(0),
             nroots: AtomicU32::new(0),
             closed: AtomicBool::new(false),
+            watched: AtomicBool::new(!config.sysmon),
             sysmon_waits: AtomicBool::new(false),
             no_threads: AtomicBool::new(false),
             sysmon_note: Note::new(),

@@ -41,7 +41,6 @@ impl Sched {
         };
         if let Some((p, spinning)) = p {
             m.give(p, spinning);
-            self.start_sysmon();
         }
         let spawned = {
             let m = m.clone();

@@ -48,12 +48,20 @@ struct Rounds {
 }
 
 impl Sched {
-    /// Starts sysmon, once, with the first M. Without a thread for it the scheduler works as far as
-    /// polls are short; the next M tries again.
-    pub(super) fn start_sysmon(&self) {
-        if !self.config.sysmon {
-            return;
+    /// Nobody is woken for what was just readied or added on this M, because the M itself comes to it soon;
+    /// if it does not, sysmon sees to it. So now there has to be one: a program that never leaves it
+    /// anything does not pay for the thread.
+    #[inline]
+    pub(super) fn leave_to_sysmon(&self) {
+        // Relaxed: who sees it late asks once too often.
+        if !self.watched.load(Relaxed) {
+            self.start_sysmon();
         }
+    }
+
+    /// Starts sysmon, once. Without a thread for it an M is woken instead, each time.
+    #[cold]
+    fn start_sysmon(&self) {
         {
             let mut locked = self.lock.lock();
             if locked.sysmon_started || self.is_closed() {
@@ -66,11 +74,16 @@ impl Sched {
             thread::Builder::new().name("gmp-sysmon".to_owned()).spawn(move || sysmon(&sched));
         let mut locked = self.lock.lock();
         match spawned {
-            Ok(join) => locked.sysmon = Some(join),
+            Ok(join) => {
+                locked.sysmon = Some(join);
+                // Relaxed: as its reader.
+                self.watched.store(true, Relaxed);
+            }
             Err(error) => {
                 locked.sysmon_started = false;
                 drop(locked);
                 self.warn_no_thread(&error);
+                self.wakep();
             }
         }
     }
