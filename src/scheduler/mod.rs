@@ -22,7 +22,7 @@
 //!
 //! Either the submitter sees the searcher gone and the permit idle, and wakes somebody, or the searcher's
 //! second look sees the G: the two fences exclude that both miss. A searcher that leaves because it found
-//! work behaves like a submitter (`resetspinning`). An M that did not search looks only at what nobody
+//! work does the same looks, and wakes somebody if there is more (`resetspinning`). An M that did not search looks only at what nobody
 //! owns (the global queue, the shells of `block_on` callers): local work of others has an owner that will
 //! run it. The third race (a submitter that finds no permit while an M without a search is about to put
 //! one back) is closed by `needspinning`, set and read under `sched.lock`.
