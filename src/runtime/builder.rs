@@ -273,7 +273,8 @@ impl Builder {
             stack_size: self.stack_size,
             globrunq_tick,
             netpoll_tick: self.netpoll_tick,
-            sysmon: true,
+            // current_thread has no M that could stand in for the driver.
+            sysmon: self.flavor == Flavor::MultiThread,
             spin_ns: SPIN_MAX_NS,
             enable_io: self.enable_io,
             enable_time: self.enable_time,

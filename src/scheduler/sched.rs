@@ -57,8 +57,8 @@ pub(crate) struct Sched {
     /// Threads in `block_on` whose shells hold work that only others run.
     pub(super) nroots: AtomicU32,
     closed: AtomicBool,
-    /// There is a sysmon to see polls that last (or there never will be one, in tests). Until then whoever
-    /// would leave something to it wakes an M instead.
+    /// There is a sysmon to see polls that last, or there never will be one (current_thread). Until then
+    /// whoever leaves something to it starts it.
     pub(super) watched: AtomicBool,
     /// sysmon sleeps for good, until a permit is taken. Set under the lock.
     pub(super) sysmon_waits: AtomicBool,
