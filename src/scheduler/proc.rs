@@ -367,7 +367,6 @@ impl Sched {
         }
         self.shells().any(|p| match p.role() {
             Role::Root => !p.runq.is_empty() && !broken("recheck_skips_roots"),
-            _ if broken("recheck_skips_rings") => false,
             _ => was_spinning && (p.runq.len() > 0 || super::steal::next_is_stuck(p)),
         })
     }

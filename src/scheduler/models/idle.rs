@@ -84,7 +84,8 @@ fn idle_two_submitters() {
 }
 
 /// A submitter with a P, whose poll then waits for what it submitted, while a spinner goes idle: the
-/// spinner's second look takes in the rings. Break: `recheck_skips_rings`.
+/// spinner's second look takes in the rings. It has no break: the M that runs the submitter starts the
+/// spinner only when there is something to find.
 #[test]
 fn idle_local_submit() {
     explore_some(1, 12, || {
