@@ -21,9 +21,7 @@ mod affinity;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod cgroup;
 
-/// The most Ps a runtime may have. A guess: above any machine that is sold, and small enough that a
-/// slip of the finger does not become a million shells.
-pub(crate) const MAX_PROCS: usize = 1024;
+use super::limits::MAX_PROCS;
 
 /// The least that a CPU quota is taken for.
 pub(crate) const MIN_QUOTA_PROCS: usize = 2;
