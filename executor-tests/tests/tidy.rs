@@ -35,6 +35,7 @@ const UNSAFE: &[&str] = &[
     // Layer 3.
     "src/scheduler/blocking.rs",
     "src/scheduler/context.rs",
+    "src/scheduler/local.rs",
     "src/scheduler/netpoll/source.rs",
     "src/scheduler/netpoll/timerfd.rs",
     "src/scheduler/p.rs",

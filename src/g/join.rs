@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{ready, Context, Poll};
+use std::task::{ready, Context, Poll, Waker};
 
 use super::cell::Header;
 use super::coop;
@@ -98,6 +98,30 @@ impl<T> JoinHandle<T> {
     /// The task's id.
     pub fn id(&self) -> Id {
         self.header().id
+    }
+
+    /// Leaves a waker for the task's end to wake, and takes nothing. False: it is over already, and the
+    /// waker need not be woken any more (it may be, if the two came together).
+    pub(crate) fn watch(&self, waker: &Waker) -> bool {
+        // SAFETY: the vtable belongs to the G; we are its handle. Null: the output stays.
+        unsafe { (self.header().vtable.poll_join)(self.header, std::ptr::null_mut(), waker) };
+        !self.is_finished()
+    }
+
+    /// The output, if the task is over. Spends no budget and leaves no waker.
+    pub(crate) fn take(&mut self) -> Option<Result<T, JoinError>> {
+        if !self.is_finished() {
+            return None;
+        }
+        let mut out: Poll<Result<T, JoinError>> = Poll::Pending;
+        // SAFETY: as in `poll`. The G is complete, so the waker is not looked at.
+        unsafe {
+            (self.header().vtable.poll_join)(self.header, (&raw mut out).cast(), Waker::noop());
+        }
+        match out {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Vtable {
     pub(super) scheduler: unsafe fn(NonNull<Header>) -> *const (),
     pub(super) free: unsafe fn(NonNull<Header>),
     /// Writes a `Poll<Result<T, JoinError>>` through the pointer if the result is there, else keeps
-    /// the waker.
+    /// the waker. With a null pointer the result, if it is there, stays.
     pub(super) poll_join: unsafe fn(NonNull<Header>, *mut (), &Waker),
     pub(super) drop_join_handle: unsafe fn(NonNull<Header>),
 }

@@ -269,7 +269,7 @@ pub(super) unsafe fn free<T: Future, S: Schedule>(header: NonNull<Header>) {
 /// # Safety
 ///
 /// As [`cell`]; called by the join handle, which owns JOIN_INTEREST; `out` points to a
-/// `Poll<Result<T::Output, JoinError>>`.
+/// `Poll<Result<T::Output, JoinError>>`, or is null: then the output stays where it is.
 pub(super) unsafe fn poll_join<T: Future, S: Schedule>(
     header: NonNull<Header>,
     out: *mut (),
@@ -278,7 +278,7 @@ pub(super) unsafe fn poll_join<T: Future, S: Schedule>(
     // SAFETY: the handle's reference.
     let this = unsafe { cell::<T, S>(header) };
     // SAFETY: the handle has the interest.
-    if unsafe { keep_waker(this, waker) } {
+    if unsafe { keep_waker(this, waker) } || out.is_null() {
         return;
     }
     // SAFETY: COMPLETE with JOIN_INTEREST: the stage belongs to the handle.

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Handle, Runtime};
+use super::{Handle, LocalOptions, LocalRuntime, Runtime};
 use crate::scheduler::config::{Config, Flavor, Hook};
 use crate::scheduler::limits::{
     DEFAULT_THREAD_NAME, GLOBRUNQ_TICK, KEEP_ALIVE_SECS, MAX_BLOCKING, MAX_PROCS, NETPOLL_TICK,
@@ -251,6 +251,37 @@ impl Builder {
     ///
     /// What the system says when the poller cannot be made: no file descriptors left, mostly.
     pub fn build(&mut self) -> io::Result<Runtime> {
+        self.build_sched(None).map(Runtime::from_handle)
+    }
+
+    /// Makes a runtime of this thread, whose tasks need not be `Send`.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    ///
+    /// # Panics
+    ///
+    /// If this is a builder of a multi_thread runtime.
+    ///
+    /// ```
+    /// use gmp::runtime::{Builder, LocalOptions};
+    ///
+    /// let runtime = Builder::new_current_thread().build_local(LocalOptions::default()).unwrap();
+    /// let name = std::rc::Rc::new("not Send");
+    /// let task = runtime.spawn_local(async move { name.len() });
+    /// assert_eq!(runtime.block_on(task).unwrap(), 8);
+    /// ```
+    #[track_caller]
+    pub fn build_local(&mut self, _options: LocalOptions) -> io::Result<LocalRuntime> {
+        if self.flavor == Flavor::MultiThread {
+            panic!("multi_thread is not supported for LocalRuntime");
+        }
+        let here = std::thread::current().id();
+        self.build_sched(Some(here)).map(Runtime::from_handle).map(LocalRuntime::new_from)
+    }
+
+    fn build_sched(&self, local_to: Option<std::thread::ThreadId>) -> io::Result<Handle> {
         let procs = match self.flavor {
             Flavor::CurrentThread => 1,
             Flavor::MultiThread => self
@@ -276,6 +307,7 @@ impl Builder {
             // current_thread has no M that could stand in for the driver.
             sysmon: self.flavor == Flavor::MultiThread,
             spin_ns: SPIN_MAX_NS,
+            local_to,
             enable_io: self.enable_io,
             enable_time: self.enable_time,
             on_thread_start: self.on_thread_start.clone(),
@@ -283,7 +315,7 @@ impl Builder {
             on_thread_park: self.on_thread_park.clone(),
             on_thread_unpark: self.on_thread_unpark.clone(),
         };
-        Ok(Runtime::from_handle(Handle::new(Sched::new(procs, config)?)))
+        Ok(Handle::new(Sched::new(procs, config)?))
     }
 }
 

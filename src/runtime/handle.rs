@@ -121,7 +121,7 @@ impl Handle {
 
     /// The runtime's id.
     pub fn id(&self) -> Id {
-        Id(NonZeroU64::new(self.sched.id).expect("ids start at one"))
+        Id::from_number(self.sched.id)
     }
 
     /// What [`Builder::name`](super::Builder::name) was given.
@@ -148,6 +148,12 @@ impl fmt::Debug for Handle {
 /// Names a runtime. Unique in the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id(NonZeroU64);
+
+impl Id {
+    pub(crate) fn from_number(number: u64) -> Id {
+        Id(NonZeroU64::new(number).expect("ids start at one"))
+    }
+}
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,12 +11,14 @@
 
 mod builder;
 mod handle;
+mod local_runtime;
 mod metrics;
 #[allow(clippy::module_inception)]
 mod runtime;
 
 pub use builder::Builder;
 pub use handle::{EnterGuard, Handle, Id, RuntimeFlavor};
+pub use local_runtime::{LocalOptions, LocalRuntime};
 pub use metrics::RuntimeMetrics;
 pub use runtime::Runtime;
 

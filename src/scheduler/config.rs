@@ -30,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) sysmon: bool,
     /// The longest spin before a sleep, in nanoseconds; 0: none.
     pub(crate) spin_ns: u64,
+    /// The only thread that may run and drop Gs, some of which are not `Send`.
+    pub(crate) local_to: Option<std::thread::ThreadId>,
     pub(crate) enable_io: bool,
     pub(crate) enable_time: bool,
     pub(crate) on_thread_start: Option<Hook>,

@@ -45,7 +45,7 @@ pub(crate) fn block_in_place<F: FnOnce() -> R, R>(f: F) -> R {
         // Under an EnterGuard, in a closure of ours, or nested: nothing to hand over.
         return f();
     }
-    if sched.config.flavor == Flavor::CurrentThread {
+    if sched.config.flavor == Flavor::CurrentThread || super::local::in_turn() {
         panic!("can call blocking only when running on the multi-threaded runtime");
     }
     let _unlimited = coop::enter_unconstrained();

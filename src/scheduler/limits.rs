@@ -38,6 +38,13 @@ pub(crate) const RUNNEXT_STREAK: u32 = 61;
 /// Rounds over all victims before a search gives up; runnext and timers only in the last. Go's.
 pub(crate) const STEAL_ROUNDS: u32 = 4;
 
+/// Gs that one turn of a `LocalSet` runs before the surrounding task gives way. tokio's.
+pub(crate) const LOCAL_TURN: u32 = 61;
+
+/// Gs of a `LocalSet` between two looks at what other threads readied, while there is work of its own
+/// thread. tokio's.
+pub(crate) const LOCAL_REMOTE_TICK: u32 = 31;
+
 /// References to the scheduler that a P takes or gives back at a time, so that making and freeing a G
 /// counts without touching a shared word.
 pub(crate) const SCHED_REF_BATCH: usize = 1024;

@@ -53,6 +53,7 @@ pub(crate) mod driver;
 pub(crate) mod globrunq;
 pub(crate) mod handoff;
 pub(crate) mod limits;
+pub(crate) mod local;
 pub(crate) mod m;
 #[cfg(all(test, gmp_loom, feature = "time"))]
 mod models;

@@ -233,6 +233,16 @@ impl Sched {
         self.closed.store(true, SeqCst);
     }
 
+    /// May Gs that are not `Send` be spawned here?
+    pub(crate) fn runs_local_here(&self) -> bool {
+        self.config.local_to.is_some_and(|owner| owner == std::thread::current().id())
+    }
+
+    /// May this thread drop futures of others' making?
+    pub(super) fn may_cancel_here(&self) -> bool {
+        self.config.local_to.is_none() || self.runs_local_here()
+    }
+
     pub(crate) fn is_shutdown(&self) -> bool {
         self.is_closed()
     }
@@ -331,7 +341,8 @@ impl Drop for Sched {
     }
 }
 
-fn next_sched_id() -> u64 {
+/// Unique among schedulers and local sets.
+pub(super) fn next_sched_id() -> u64 {
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
     // Relaxed: only the value has to be unique.
     NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)

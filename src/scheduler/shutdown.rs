@@ -10,7 +10,8 @@
 //!    its own part of the all-G list, and gives its P up.
 //! 3. **Drop every live G once**: each M on its way out walks the whole list and claims what is not
 //!    running; what is running is marked, and its own M drops it when the poll ends. `State::claim` makes
-//!    it once.
+//!    it once. On current_thread the closer does it first: no M has a P there. Gs of a `LocalRuntime` are
+//!    dropped on its thread alone (`may_cancel_here`).
 //! 4. **Closures**: those not started are dropped, those running are waited for like Ms.
 //! 5. **Join**: the closer waits for all Ms, for as long as it was told to, and joins their threads.
 //! 6. **Remainder** (the closer, or the last M if the closer did not wait for it): one more walk, for threads that spawned meanwhile; the global queue;
@@ -22,6 +23,7 @@
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use super::config::Flavor;
 use super::context;
 use super::p::Shell;
 use super::sched::{Locked, Sched, SchedRef};
@@ -53,6 +55,10 @@ pub(crate) fn shutdown(sched: &SchedRef, timeout: Option<Duration>) {
     sched.sysmon_note.wakeup();
     {
         let _entered = context::enter(sched);
+        if sched.config.flavor == Flavor::CurrentThread {
+            // Its Ms run closures only, one of which may wait for what a G has.
+            sched.cancel_all();
+        }
         if timeout != Some(Duration::ZERO) && sched.has_ms() {
             // Theirs to do, on their threads.
             sched.await_ms(deadline);
@@ -113,7 +119,7 @@ impl Sched {
 
     /// Step 3: claims every live G that is not running, and drops its future on this thread.
     pub(super) fn cancel_all(&self) {
-        if !broken("shutdown_no_walk") {
+        if !broken("shutdown_no_walk") && self.may_cancel_here() {
             self.walk_allg(|g| g.shutdown());
         }
         self.cancel_blocking();

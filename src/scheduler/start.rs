@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use super::config::Hook;
+use super::config::{Flavor, Hook};
 use super::context;
 use super::limits::DEFAULT_THREAD_NAME;
 use super::m::M;
@@ -113,7 +113,10 @@ impl Sched {
                 return Woken::Look;
             }
             // Relaxed: under the lock.
-            if self.no_threads.load(Relaxed) && !self.globrunq.is_empty() {
+            if self.no_threads.load(Relaxed)
+                && self.config.flavor == Flavor::MultiThread
+                && !self.globrunq.is_empty()
+            {
                 if let Some(p) = self.pidleget(&mut locked) {
                     m.give(p.get(self), false);
                     return Woken::Look;

@@ -21,6 +21,7 @@ pub(crate) fn undriven(enable_io: bool, enable_time: bool) -> io::Result<SchedRe
         netpoll_tick: 61,
         sysmon: false,
         spin_ns: 0,
+        local_to: None,
         enable_io,
         enable_time,
         on_thread_start: None,

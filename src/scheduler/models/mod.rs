@@ -9,6 +9,7 @@
 //! `.ci/models.txt` lists each model with its seeded breaks, which must make it fail.
 
 mod idle;
+mod local;
 mod note;
 mod poller;
 mod ring;
@@ -40,6 +41,7 @@ fn rig(procs: usize, token: &StdArc<()>) -> SchedRef {
         netpoll_tick: 61,
         sysmon: false,
         spin_ns: 0,
+        local_to: None,
         enable_io: false,
         enable_time: true,
         on_thread_start: None,
