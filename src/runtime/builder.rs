@@ -41,6 +41,7 @@ pub struct Builder {
     stack_size: Option<usize>,
     globrunq_tick: Option<u32>,
     netpoll_tick: u32,
+    start_paused: bool,
     enable_io: bool,
     enable_time: bool,
     on_thread_start: Option<Hook>,
@@ -61,6 +62,7 @@ impl Builder {
             stack_size: None,
             globrunq_tick: None,
             netpoll_tick: NETPOLL_TICK,
+            start_paused: false,
             enable_io: false,
             enable_time: false,
             on_thread_start: None,
@@ -105,6 +107,30 @@ impl Builder {
     #[cfg(feature = "time")]
     pub fn enable_time(&mut self) -> &mut Self {
         self.enable_time = true;
+        self
+    }
+
+    /// Starts the runtime with its clock stopped, as by [`time::pause`](crate::time::pause). For tests.
+    ///
+    /// Only current_thread runtimes can do that: [`build`](Self::build) panics for others.
+    ///
+    /// ```
+    /// use gmp::time::{sleep, Duration, Instant};
+    ///
+    /// let runtime = gmp::runtime::Builder::new_current_thread()
+    ///     .enable_time()
+    ///     .start_paused(true)
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(async {
+    ///     let start = Instant::now();
+    ///     sleep(Duration::from_secs(3600)).await; // takes no time
+    ///     assert_eq!(start.elapsed(), Duration::from_secs(3600));
+    /// });
+    /// ```
+    #[cfg(feature = "test-util")]
+    pub fn start_paused(&mut self, start_paused: bool) -> &mut Self {
+        self.start_paused = start_paused;
         self
     }
 
@@ -250,6 +276,11 @@ impl Builder {
     /// # Errors
     ///
     /// What the system says when the poller cannot be made: no file descriptors left, mostly.
+    ///
+    /// # Panics
+    ///
+    /// If the clock of a multi_thread runtime is to start stopped.
+    #[track_caller]
     pub fn build(&mut self) -> io::Result<Runtime> {
         self.build_sched(None).map(Runtime::from_handle)
     }
@@ -281,7 +312,12 @@ impl Builder {
         self.build_sched(Some(here)).map(Runtime::from_handle).map(LocalRuntime::new_from)
     }
 
+    #[track_caller]
     fn build_sched(&self, local_to: Option<std::thread::ThreadId>) -> io::Result<Handle> {
+        #[cfg(feature = "test-util")]
+        if self.start_paused && self.flavor == Flavor::MultiThread {
+            panic!("{}", crate::scheduler::testclock::Refused::OtherFlavor);
+        }
         let procs = match self.flavor {
             Flavor::CurrentThread => 1,
             Flavor::MultiThread => self
@@ -308,6 +344,7 @@ impl Builder {
             sysmon: self.flavor == Flavor::MultiThread,
             spin_ns: SPIN_MAX_NS,
             local_to,
+            start_paused: self.start_paused,
             enable_io: self.enable_io,
             enable_time: self.enable_time,
             on_thread_start: self.on_thread_start.clone(),

@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) spin_ns: u64,
     /// The only thread that may run and drop Gs, some of which are not `Send`.
     pub(crate) local_to: Option<std::thread::ThreadId>,
+    /// The clock stands from the start.
+    pub(crate) start_paused: bool,
     pub(crate) enable_io: bool,
     pub(crate) enable_time: bool,
     pub(crate) on_thread_start: Option<Hook>,

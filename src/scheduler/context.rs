@@ -20,6 +20,8 @@ use std::ptr;
 use super::p::{Shell, P};
 use super::sched::Sched;
 pub(crate) use super::sched::SchedRef;
+#[cfg(feature = "test-util")]
+pub(crate) use super::testclock::test_now;
 
 struct Context {
     sched: Cell<*const Sched>,

@@ -4,6 +4,9 @@
 //! steal; a G that is readied by another thread goes to the global queue and breaks the driver's sleep in
 //! the poller. Between two `block_on`s the P keeps its Gs, and nobody runs them.
 //!
+//! The root future is polled when it was woken, but not before those Gs had a turn that were queued by then
+//! (at most `event_interval` of them): it may give way to all of them by one `yield_now`.
+//!
 //! Several threads may be in `block_on` at once: one has the P and drives, the others poll their own
 //! futures only; when the driver leaves it wakes one of them, which takes over.
 
@@ -137,9 +140,6 @@ impl<'a> Driver<'a> {
                         break;
                     }
                 }
-                if root.note.is_notified() {
-                    break;
-                }
             }
             sched.wait_here(&mut local, idle, root);
         }
@@ -199,9 +199,10 @@ impl Sched {
         // for the next blocking poll.
         let may_sleep =
             idle && !root.note.is_notified() && self.globrunq.is_empty() && shell.runq.is_empty();
-        let timeout = if !may_sleep {
+        let auto = may_sleep && deadline != u64::MAX && self.may_auto_advance();
+        let timeout = if !may_sleep || auto {
             Some(Duration::ZERO)
-        } else if deadline == u64::MAX {
+        } else if deadline == u64::MAX || self.clock_stands() {
             None
         } else {
             Some(Duration::from_nanos(deadline.saturating_sub(self.now())))
@@ -218,16 +219,43 @@ impl Sched {
                     shell.stats.unparks.add(1);
                 }
             }
+            // Whoever came meanwhile may run before the clock moves.
+            if auto
+                && local.ready.is_empty()
+                && !root.note.is_notified()
+                && self.globrunq.is_empty()
+                && !self.is_closed()
+            {
+                self.auto_advance(deadline);
+            }
             self.inject_wakers(Some(shell), &mut local.ready, &mut local.foreign);
         }
         if idle {
             self.hook(&self.config.on_thread_unpark);
         }
         if self.earliest_timer() != u64::MAX {
-            let now = self.now();
+            let now = self.timers_now();
             for p in self.shells() {
                 self.run_timers(local, shell, p, now);
             }
         }
     }
+}
+
+/// Without the test clock, time passes by itself.
+#[cfg(not(feature = "test-util"))]
+impl Sched {
+    fn timers_now(&self) -> u64 {
+        self.now()
+    }
+
+    fn clock_stands(&self) -> bool {
+        false
+    }
+
+    fn may_auto_advance(&self) -> bool {
+        false
+    }
+
+    fn auto_advance(&self, _when: u64) {}
 }

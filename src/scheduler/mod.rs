@@ -72,6 +72,8 @@ pub(crate) mod start;
 pub(crate) mod stats;
 pub(crate) mod steal;
 pub(crate) mod sysmon;
+#[cfg(feature = "test-util")]
+pub(crate) mod testclock;
 #[cfg(all(test, not(gmp_loom)))]
 pub(crate) mod testing;
 pub(crate) mod timers;

@@ -77,6 +77,8 @@ pub(crate) struct Sched {
     pub(crate) config: Config,
     pub(crate) id: u64,
     epoch: Instant,
+    #[cfg(feature = "test-util")]
+    pub(super) clock: super::testclock::TestClock,
 }
 
 /// Guarded by `sched.lock`.
@@ -143,6 +145,7 @@ impl Sched {
     #[allow(clippy::new_ret_no_self)] // a scheduler exists behind counted references only
     pub(crate) fn new(procs: usize, config: Config) -> io::Result<SchedRef> {
         let netpoll = Netpoll::new(config.enable_io)?;
+        let epoch = Instant::now();
         let sched = Box::new(Sched {
             refs: Padded(AtomicUsize::new(1)),
             lock: Padded(Mutex::new(Locked {
@@ -176,9 +179,11 @@ impl Sched {
             netpoll,
             blocking: Blocking::new(),
             foreign: Mutex::new(Shard::new(FOREIGN_SHARD)),
+            #[cfg(feature = "test-util")]
+            clock: super::testclock::TestClock::new(epoch, config.start_paused),
             config,
             id: next_sched_id(),
-            epoch: Instant::now(),
+            epoch,
         });
         let sched = SchedRef(NonNull::from(Box::leak(sched)));
         super::procresize::procresize(&sched, procs);
@@ -257,7 +262,27 @@ impl Sched {
 
     /// Nanoseconds since the scheduler was made.
     pub(crate) fn now(&self) -> u64 {
-        self.instant_to_ns(Instant::now())
+        self.instant_to_ns(self.clock_now())
+    }
+
+    /// What the clock reads.
+    #[cfg(not(feature = "test-util"))]
+    #[inline]
+    fn clock_now(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// When (ns) a timer with this deadline is due.
+    #[cfg(not(feature = "test-util"))]
+    #[inline]
+    pub(crate) fn timer_at(&self, deadline: Instant) -> u64 {
+        self.instant_to_ns(deadline)
+    }
+
+    /// The instant of a number of the scheduler's nanoseconds, if a clock can tell it.
+    #[cfg(feature = "test-util")]
+    pub(super) fn ns_to_instant(&self, ns: u64) -> Option<Instant> {
+        self.epoch.checked_add(std::time::Duration::from_nanos(ns))
     }
 
     /// An instant in the scheduler's nanoseconds: 0 if it lies before its making, `u64::MAX - 1` (five

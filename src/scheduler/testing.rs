@@ -22,6 +22,7 @@ pub(crate) fn undriven(enable_io: bool, enable_time: bool) -> io::Result<SchedRe
         sysmon: false,
         spin_ns: 0,
         local_to: None,
+        start_paused: false,
         enable_io,
         enable_time,
         on_thread_start: None,

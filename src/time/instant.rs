@@ -24,7 +24,8 @@ pub struct Instant {
 }
 
 impl Instant {
-    /// What time it is. Works everywhere, also outside of a runtime.
+    /// What time it is. Works everywhere, also outside of a runtime. Inside of one whose clock was stopped
+    /// (feature `test-util`) it is that clock's time.
     #[inline]
     pub fn now() -> Instant {
         clock::now()

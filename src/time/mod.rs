@@ -12,6 +12,10 @@
 //! the next deadline is woken as exactly as the operating system allows. A loaded runtime adds the time
 //! until a worker gets round to the task.
 //!
+//! With the feature `test-util`, `pause` stops the clock of a current_thread runtime, `advance` moves it,
+//! and it moves by itself to the next timer when there is nothing else to do: tests of long waits end at
+//! once, and always in the same way.
+//!
 //! # How it works
 //!
 //! 1. A `Sleep` is made with the runtime it finds in its context, and belongs to it for good.
@@ -35,6 +39,8 @@ mod timeout;
 
 pub use std::time::Duration;
 
+#[cfg(feature = "test-util")]
+pub use clock::{advance, pause, resume};
 pub use instant::Instant;
 pub use interval::{interval, interval_at, Interval, MissedTickBehavior};
 pub use sleep::{sleep, sleep_until, Sleep};

@@ -143,7 +143,7 @@ impl Sleep {
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let this = self.project();
         *this.deadline = deadline;
-        let at = this.entry.home().instant_to_ns(deadline.into_std());
+        let at = this.entry.home().timer_at(deadline.into_std());
         this.entry.reset(at);
     }
 
@@ -169,7 +169,7 @@ impl Future for Sleep {
             look = if !*this.ahead && clock::now() >= *this.deadline {
                 this.entry.complete()
             } else {
-                let at = this.entry.home().instant_to_ns(this.deadline.into_std());
+                let at = this.entry.home().timer_at(this.deadline.into_std());
                 this.entry.register(at, Some(cx.waker()))
             };
         }

@@ -42,6 +42,7 @@ fn rig(procs: usize, token: &StdArc<()>) -> SchedRef {
         sysmon: false,
         spin_ns: 0,
         local_to: None,
+        start_paused: false,
         enable_io: false,
         enable_time: true,
         on_thread_start: None,

@@ -61,6 +61,16 @@ use crate::primitives::sync::Mutex;
 /// levels of the wheel cover every `u64` of nanoseconds.
 const TICK_SHIFT: u32 = 14;
 
+/// One tick.
+#[cfg(feature = "test-util")]
+pub(crate) const TICK: std::time::Duration = std::time::Duration::from_nanos(1 << TICK_SHIFT);
+
+/// The first tick at or after `ns`, in ns.
+#[cfg(feature = "test-util")]
+pub(crate) fn tick_end(ns: u64) -> u64 {
+    tick_to_ns(Some(tick_after(ns)))
+}
+
 /// The last tick. Deadlines beyond it (584 years of uptime) are moved here.
 const LAST_TICK: u64 = u64::MAX >> TICK_SHIFT;
 
