@@ -88,6 +88,11 @@ impl Shard {
         }
     }
 
+    /// What [`Place`] calls it.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
     /// Reserves a slot for a G, and so makes its `Place`.
     ///
     /// # Safety

@@ -14,6 +14,7 @@
 //! thread-local: no other thread looks at it, `preempt` alone is shared, and it is only a hint.
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::task::{Context, Poll};
 
 use crate::primitives::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -108,13 +109,13 @@ pub(crate) fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
         Some(left)
     });
     match taken {
-        Ok(Some(before)) => Poll::Ready(RestoreOnPending { before: Cell::new(before) }),
+        Ok(Some(before)) => Poll::Ready(RestoreOnPending::new(before)),
         Ok(None) => {
             cx.waker().wake_by_ref();
             Poll::Pending
         }
         // Thread locals are gone: no scope, no limit.
-        Err(_) => Poll::Ready(RestoreOnPending { before: Cell::new(UNLIMITED) }),
+        Err(_) => Poll::Ready(RestoreOnPending::new(UNLIMITED)),
     }
 }
 
@@ -124,9 +125,16 @@ pub(crate) fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
 #[must_use = "dropping it at once gives the unit back"]
 pub struct RestoreOnPending {
     before: Cell<u32>,
+    /// Belongs to this thread's budget.
+    _here: PhantomData<*mut ()>,
 }
 
 impl RestoreOnPending {
+    #[inline]
+    fn new(before: u32) -> Self {
+        RestoreOnPending { before: Cell::new(before), _here: PhantomData }
+    }
+
     /// The operation was ready: the unit stays spent.
     #[inline]
     pub fn made_progress(&self) {

@@ -45,6 +45,9 @@ pub(crate) trait Schedule: Send + Sync + 'static {
     /// caller's now.
     fn retire(&self, header: NonNull<Header>, place: Place) -> bool;
 
+    /// The poll of a G has ended in a panic, which its handle will answer.
+    fn panicked(&self) {}
+
     /// Memory for a G. Aborts when there is none.
     fn alloc(layout: Layout) -> NonNull<u8>;
 

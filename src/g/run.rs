@@ -115,6 +115,7 @@ unsafe fn poll_stage<T: Future, S: Schedule>(
         Ok(Poll::Pending) => return Poll::Pending,
         Ok(Poll::Ready(output)) => Ok(output),
         Err(payload) => {
+            this.trailer.scheduler.panicked();
             // SAFETY: RUNNING makes the stage ours.
             unsafe { drop_stage(this) };
             Err(JoinError::panic(this.header.id, payload))

@@ -11,6 +11,7 @@ use crate::scheduler::limits::{
     DEFAULT_THREAD_NAME, GLOBRUNQ_TICK, KEEP_ALIVE_SECS, MAX_BLOCKING, MAX_PROCS, NETPOLL_TICK,
     SPIN_MAX_NS,
 };
+use crate::scheduler::netpoll::Batch;
 use crate::scheduler::procs;
 use crate::scheduler::sched::Sched;
 
@@ -42,6 +43,8 @@ pub struct Builder {
     globrunq_tick: Option<u32>,
     netpoll_tick: u32,
     start_paused: bool,
+    unhandled_panic: UnhandledPanic,
+    io_batch: Batch,
     enable_io: bool,
     enable_time: bool,
     on_thread_start: Option<Hook>,
@@ -63,6 +66,8 @@ impl Builder {
             globrunq_tick: None,
             netpoll_tick: NETPOLL_TICK,
             start_paused: false,
+            unhandled_panic: UnhandledPanic::Ignore,
+            io_batch: Batch::default(),
             enable_io: false,
             enable_time: false,
             on_thread_start: None,
@@ -271,6 +276,61 @@ impl Builder {
         self
     }
 
+    /// How many events one look at the poller takes from the system, 1024 by default. The others come with
+    /// the next look.
+    ///
+    /// # Panics
+    ///
+    /// If it is 0.
+    #[track_caller]
+    pub fn max_io_events_per_tick(&mut self, capacity: usize) -> &mut Self {
+        assert!(capacity > 0, "max_io_events_per_tick must be non-zero");
+        self.io_batch.events = capacity;
+        self
+    }
+
+    /// As [`max_io_events_per_tick`](Self::max_io_events_per_tick), for looks that do not sleep because
+    /// there are tasks to run. By default the same number.
+    ///
+    /// # Panics
+    ///
+    /// If it is 0.
+    #[track_caller]
+    pub fn max_io_events_per_busy_tick(&mut self, capacity: usize) -> &mut Self {
+        assert!(capacity > 0, "max_io_events_per_busy_tick must be non-zero");
+        self.io_batch.busy_events = Some(capacity);
+        self
+    }
+
+    /// What a panic of a task means for the runtime; by default nothing, the
+    /// [`JoinHandle`](crate::task::JoinHandle) answers it. In tokio this is there under `tokio_unstable`.
+    ///
+    /// # Panics
+    ///
+    /// If a multi_thread runtime is to shut down.
+    ///
+    /// ```should_panic
+    /// use gmp::runtime::{Builder, UnhandledPanic};
+    ///
+    /// let runtime = Builder::new_current_thread()
+    ///     .unhandled_panic(UnhandledPanic::ShutdownRuntime)
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(async {
+    ///     gmp::spawn(async { panic!("a bug") });
+    ///     std::future::pending::<()>().await; // `block_on` panics
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn unhandled_panic(&mut self, behavior: UnhandledPanic) -> &mut Self {
+        if self.flavor == Flavor::MultiThread && matches!(behavior, UnhandledPanic::ShutdownRuntime)
+        {
+            panic!("UnhandledPanic::ShutdownRuntime is only supported in current thread runtime");
+        }
+        self.unhandled_panic = behavior;
+        self
+    }
+
     /// Makes the runtime. Threads are started when there is work for them.
     ///
     /// # Errors
@@ -345,6 +405,8 @@ impl Builder {
             spin_ns: SPIN_MAX_NS,
             local_to,
             start_paused: self.start_paused,
+            end_on_panic: matches!(self.unhandled_panic, UnhandledPanic::ShutdownRuntime),
+            io_batch: self.io_batch,
             enable_io: self.enable_io,
             enable_time: self.enable_time,
             on_thread_start: self.on_thread_start.clone(),
@@ -354,6 +416,17 @@ impl Builder {
         };
         Ok(Handle::new(Sched::new(procs, config)?))
     }
+}
+
+/// What a panic of a task means for its runtime; for [`Builder::unhandled_panic`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnhandledPanic {
+    /// Nothing: whoever joins the task sees it.
+    #[default]
+    Ignore,
+    /// The runtime ends: all tasks are dropped, and `block_on` panics.
+    ShutdownRuntime,
 }
 
 impl fmt::Debug for Builder {

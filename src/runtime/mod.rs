@@ -16,7 +16,7 @@ mod metrics;
 #[allow(clippy::module_inception)]
 mod runtime;
 
-pub use builder::Builder;
+pub use builder::{Builder, UnhandledPanic};
 pub use handle::{EnterGuard, Handle, Id, RuntimeFlavor};
 pub use local_runtime::{LocalOptions, LocalRuntime};
 pub use metrics::RuntimeMetrics;
@@ -34,4 +34,23 @@ pub use crate::scheduler::context::TryCurrentError;
 /// ```
 pub fn is_rt_shutdown_err(error: &std::io::Error) -> bool {
     crate::scheduler::netpoll::is_shutdown_error(error)
+}
+
+/// The number under which [`RuntimeMetrics`] counts this thread's work: that of the P it holds.
+///
+/// `None` on a thread that runs no tasks: outside of a runtime, in a blocking closure, in the `block_on` of
+/// a multi_thread runtime. It may be another one after each `.await`.
+///
+/// # Examples
+///
+/// ```
+/// # let runtime = gmp::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+/// assert_eq!(gmp::runtime::worker_index(), None);
+/// let index = runtime.block_on(async {
+///     gmp::spawn(async { gmp::runtime::worker_index() }).await.unwrap()
+/// });
+/// assert!(index.unwrap() < runtime.metrics().num_workers());
+/// ```
+pub fn worker_index() -> Option<usize> {
+    crate::scheduler::context::with_current(|sched| sched.worker_here()).ok().flatten()
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::netpoll::Batch;
+
 /// A hook of the builder.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync + 'static>;
 
@@ -34,6 +36,9 @@ pub(crate) struct Config {
     pub(crate) local_to: Option<std::thread::ThreadId>,
     /// The clock stands from the start.
     pub(crate) start_paused: bool,
+    /// current_thread: a G that panics ends the scheduler.
+    pub(crate) end_on_panic: bool,
+    pub(crate) io_batch: Batch,
     pub(crate) enable_io: bool,
     pub(crate) enable_time: bool,
     pub(crate) on_thread_start: Option<Hook>,

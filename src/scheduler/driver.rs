@@ -23,6 +23,7 @@ use super::sched::{Sched, SchedRef};
 use crate::g::block;
 use crate::g::raw::G;
 use crate::primitives::note::Note;
+use crate::primitives::sync::atomic::Ordering::Relaxed;
 
 /// `Runtime::block_on` of a current_thread runtime.
 #[track_caller]
@@ -119,6 +120,10 @@ impl<'a> Driver<'a> {
         let sched = self.sched;
         let mut local = Local::new(sched.config.spin_ns);
         loop {
+            if sched.panicked.load(Relaxed) {
+                // Relaxed: see `panicked`; whoever comes later got the P by a lock.
+                self.end_by_panic();
+            }
             if root.note.take() {
                 let shell = context::shell_of(sched)?;
                 shell.set_in_poll(true);
@@ -134,15 +139,35 @@ impl<'a> Driver<'a> {
             for _ in 0..sched.config.netpoll_tick {
                 let shell = context::shell_of(sched)?;
                 match sched.next_here(shell) {
-                    Some((g, inherit)) => sched.execute(shell, g, inherit),
+                    Some((g, inherit)) => {
+                        sched.execute(shell, g, inherit);
+                        if sched.panicked.load(Relaxed) {
+                            // Relaxed: as above.
+                            break;
+                        }
+                    }
                     None => {
                         idle = true;
                         break;
                     }
                 }
             }
-            sched.wait_here(&mut local, idle, root);
+            if !sched.panicked.load(Relaxed) {
+                // Relaxed: as above.
+                sched.wait_here(&mut local, idle, root);
+            }
         }
+    }
+}
+
+impl Driver<'_> {
+    /// `UnhandledPanic::ShutdownRuntime`: ends the scheduler and whoever is in `block_on`.
+    #[cold]
+    fn end_by_panic(&self) -> ! {
+        super::shutdown::shutdown(self.sched, Some(Duration::ZERO));
+        panic!(
+            "a spawned task panicked and the runtime is configured to shut down on unhandled panic"
+        );
     }
 }
 

@@ -38,6 +38,9 @@ pub(crate) const RUNNEXT_STREAK: u32 = 61;
 /// Rounds over all victims before a search gives up; runnext and timers only in the last. Go's.
 pub(crate) const STEAL_ROUNDS: u32 = 4;
 
+/// Events taken from the kernel in one go, unless the builder says otherwise. tokio's.
+pub(crate) const IO_EVENTS: usize = 1024;
+
 /// Gs that one turn of a `LocalSet` runs before the surrounding task gives way. tokio's.
 pub(crate) const LOCAL_TURN: u32 = 61;
 

@@ -57,6 +57,8 @@ pub(crate) struct Sched {
     /// Threads in `block_on` whose shells hold work that only others run.
     pub(super) nroots: AtomicU32,
     closed: AtomicBool,
+    /// A G has panicked, and the builder wants the runtime to end with it.
+    pub(super) panicked: AtomicBool,
     /// There is a sysmon to see polls that last, or there never will be one (current_thread). Until then
     /// whoever leaves something to it starts it.
     pub(super) watched: AtomicBool,
@@ -144,7 +146,7 @@ impl Sched {
     /// A scheduler with `procs` permits and as many shells, all idle. No thread is started.
     #[allow(clippy::new_ret_no_self)] // a scheduler exists behind counted references only
     pub(crate) fn new(procs: usize, config: Config) -> io::Result<SchedRef> {
-        let netpoll = Netpoll::new(config.enable_io)?;
+        let netpoll = Netpoll::with_batch(config.enable_io, config.io_batch)?;
         let epoch = Instant::now();
         let sched = Box::new(Sched {
             refs: Padded(AtomicUsize::new(1)),
@@ -169,6 +171,7 @@ impl Sched {
             timers_ran: AtomicU64::new(0),
             nroots: AtomicU32::new(0),
             closed: AtomicBool::new(false),
+            panicked: AtomicBool::new(false),
             watched: AtomicBool::new(!config.sysmon),
             sysmon_waits: AtomicBool::new(false),
             no_threads: AtomicBool::new(false),
@@ -313,6 +316,14 @@ impl Sched {
     /// The shell that was made with the permit of this number, for its counters.
     pub(crate) fn worker(&self, index: usize) -> &P {
         self.shell(index)
+    }
+
+    /// The number of the P that this thread runs Gs with.
+    pub(crate) fn worker_here(&self) -> Option<usize> {
+        let shell =
+            context::shell_of(self).filter(|shell| shell.role() == super::p::Role::Running)?;
+        let number = shell.allg.number() as usize;
+        (number < self.procs as usize).then_some(number)
     }
 
     /// Shows every live G to `visit`, with a reference.
@@ -498,6 +509,14 @@ impl Schedule for SchedRef {
     fn retire(&self, header: NonNull<Header>, place: Place) -> bool {
         self.unlist(header, place);
         true
+    }
+
+    #[cold]
+    fn panicked(&self) {
+        if self.config.end_on_panic {
+            // Relaxed: the driver's own thread stores and looks.
+            self.panicked.store(true, Relaxed);
+        }
     }
 
     fn alloc(layout: Layout) -> NonNull<u8> {

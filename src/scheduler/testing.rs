@@ -23,6 +23,8 @@ pub(crate) fn undriven(enable_io: bool, enable_time: bool) -> io::Result<SchedRe
         spin_ns: 0,
         local_to: None,
         start_paused: false,
+        end_on_panic: false,
+        io_batch: Default::default(),
         enable_io,
         enable_time,
         on_thread_start: None,

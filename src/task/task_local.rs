@@ -216,6 +216,7 @@ impl<T: 'static> fmt::Debug for LocalKey<T> {
 
 pin_project! {
     /// A future with a value for a key; from [`LocalKey::scope`].
+    #[project(!Unpin)]
     #[must_use = "futures do nothing unless polled"]
     pub struct TaskLocalFuture<T, F>
     where

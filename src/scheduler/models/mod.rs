@@ -43,6 +43,8 @@ fn rig(procs: usize, token: &StdArc<()>) -> SchedRef {
         spin_ns: 0,
         local_to: None,
         start_paused: false,
+        end_on_panic: false,
+        io_batch: Default::default(),
         enable_io: false,
         enable_time: true,
         on_thread_start: None,

@@ -9,11 +9,9 @@ use super::slots::{Refused, Slots};
 use super::source::{self, ScheduledIo};
 #[cfg(all(target_os = "linux", not(miri)))]
 use super::timerfd::TimerFd;
+use super::Batch;
 use crate::primitives::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use crate::primitives::sync::{Arc, Mutex};
-
-/// Events taken from the kernel in one go: what remains is taken at the next poll. tokio's number.
-const EVENTS: usize = 1024;
 
 /// Time-outs from here on are rounded up to a millisecond: below a tenth of a percent late, and no
 /// system call to say it more exactly.
@@ -40,17 +38,20 @@ pub(super) struct Driver {
 pub(super) struct Turn {
     poll: mio::Poll,
     events: mio::Events,
+    /// For polls that do not sleep, if those are to take fewer.
+    busy_events: Option<mio::Events>,
     #[cfg(all(target_os = "linux", not(miri)))]
     timer: Option<TimerFd>,
 }
 
 impl Driver {
-    pub(super) fn new() -> io::Result<(Driver, Turn)> {
+    pub(super) fn new(batch: Batch) -> io::Result<(Driver, Turn)> {
         let poll = mio::Poll::new()?;
         let registry = poll.registry().try_clone()?;
         let doorbell = mio::Waker::new(&registry, DOORBELL)?;
         let turn = Turn {
-            events: mio::Events::with_capacity(EVENTS),
+            events: mio::Events::with_capacity(batch.events),
+            busy_events: batch.busy_events.map(mio::Events::with_capacity),
             #[cfg(all(target_os = "linux", not(miri)))]
             timer: exact_timer(&registry),
             poll,
@@ -145,28 +146,32 @@ impl Driver {
         timeout: Option<Duration>,
         ready: &mut Vec<Waker>,
     ) -> io::Result<usize> {
-        let result = if timeout == Some(Duration::ZERO) || !self.breaker.block() {
-            turn.poll.poll(&mut turn.events, Some(Duration::ZERO))
+        let busy = timeout == Some(Duration::ZERO);
+        let result = if busy || !self.breaker.block() {
+            let Turn { poll, events, busy_events, .. } = turn;
+            let events = busy_events.as_mut().filter(|_| busy).unwrap_or(events);
+            poll.poll(events, Some(Duration::ZERO))
         } else {
             let result = turn.sleep(timeout);
             self.breaker.unblock();
             result
         };
         match result {
-            Ok(()) => Ok(self.deliver(turn, ready)),
+            Ok(()) => Ok(self.deliver(turn, busy, ready)),
             // A signal: the caller looks at its work and the clock, and comes back if it likes.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
             Err(error) => Err(error),
         }
     }
 
-    fn deliver(&self, turn: &mut Turn, ready: &mut Vec<Waker>) -> usize {
-        if turn.events.is_empty() {
+    fn deliver(&self, turn: &mut Turn, busy: bool, ready: &mut Vec<Waker>) -> usize {
+        let events = turn.busy_events.as_ref().filter(|_| busy).unwrap_or(&turn.events);
+        if events.is_empty() {
             return 0;
         }
         let mut count = 0;
         let slots = self.slots.lock();
-        for event in &turn.events {
+        for event in events {
             match event.token() {
                 DOORBELL => {}
                 TIMER =>

@@ -57,11 +57,26 @@ use std::time::Duration;
 use self::driver::{Driver, Turn};
 #[cfg(any(feature = "net", feature = "signal"))]
 pub(crate) use self::source::{Direction, Event, ScheduledIo};
+use super::limits::IO_EVENTS;
 use crate::primitives::note::Note;
 use crate::primitives::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[cfg(any(feature = "net", feature = "signal"))]
 use crate::primitives::sync::Arc;
 use crate::primitives::sync::{Mutex, MutexGuard};
+
+/// How many events one poll takes from the kernel; what remains is taken by the next one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Batch {
+    pub(crate) events: usize,
+    /// For polls that do not sleep; `None`: as many.
+    pub(crate) busy_events: Option<usize>,
+}
+
+impl Default for Batch {
+    fn default() -> Batch {
+        Batch { events: IO_EVENTS, busy_events: None }
+    }
+}
 
 /// Where there is no I/O, a turn holds nothing.
 #[cfg(not(any(feature = "net", feature = "signal")))]
@@ -109,14 +124,20 @@ impl Netpoll {
     /// # Errors
     ///
     /// What the system says when it has no fds left for it.
+    #[cfg(test)]
     pub(crate) fn new(enable_io: bool) -> io::Result<Netpoll> {
+        Netpoll::with_batch(enable_io, Batch::default())
+    }
+
+    /// As `new`, with other numbers of events.
+    pub(crate) fn with_batch(enable_io: bool, batch: Batch) -> io::Result<Netpoll> {
         let stats = Stats { polls: AtomicU64::new(0), events: AtomicU64::new(0) };
         #[cfg(any(feature = "net", feature = "signal"))]
         if enable_io {
-            let (driver, turn) = Driver::new()?;
+            let (driver, turn) = Driver::new(batch)?;
             return Ok(Netpoll { kind: Kind::Io(driver), turn: Mutex::new(Some(turn)), stats });
         }
-        let _ = enable_io;
+        let _ = (enable_io, batch);
         Ok(Netpoll { kind: Kind::Note(Note::new()), turn: Mutex::new(None), stats })
     }
 
