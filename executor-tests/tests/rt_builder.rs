@@ -174,9 +174,15 @@ fn worker_index_is_the_metrics() {
     assert_eq!(runtime.block_on(async { worker_index() }), None);
     runtime.block_on(async {
         let mut set: JoinSet<_> = (0..50).map(|_| async { worker_index() }).collect();
+        let mut known = 0;
         while let Some(index) = set.join_next().await {
-            assert!(index.unwrap().unwrap() < 3);
+            // A thread that was held up goes on with a spare P.
+            if let Some(index) = index.unwrap() {
+                assert!(index < 3);
+                known += 1;
+            }
         }
+        assert!(known > 0);
     });
 }
 

@@ -39,7 +39,8 @@ pub fn is_rt_shutdown_err(error: &std::io::Error) -> bool {
 /// The number under which [`RuntimeMetrics`] counts this thread's work: that of the P it holds.
 ///
 /// `None` on a thread that runs no tasks: outside of a runtime, in a blocking closure, in the `block_on` of
-/// a multi_thread runtime. It may be another one after each `.await`.
+/// a multi_thread runtime; and on one that works with a spare P, after a poll that lasted too long. It may
+/// be another one after each `.await`.
 ///
 /// # Examples
 ///
