@@ -227,5 +227,29 @@ fn one_yield_of_the_root_lets_all_tasks_run() {
         }
         task::yield_now().await;
         assert_eq!(ran.load(SeqCst), 20);
+        // Chains of wake-ups, too.
+        let (tx, rx) = gmp::sync::oneshot::channel();
+        let chain = gmp::spawn(async move {
+            let inner = gmp::spawn(async { rx.await.unwrap() });
+            inner.await.unwrap()
+        });
+        task::yield_now().await;
+        tx.send(()).unwrap();
+        task::yield_now().await;
+        assert!(chain.is_finished());
+        // Whoever yields in a loop takes turns with the root.
+        let turns = ran.clone();
+        let looping = gmp::spawn(async move {
+            loop {
+                turns.fetch_add(1, SeqCst);
+                task::yield_now().await;
+            }
+        });
+        let before = ran.load(SeqCst);
+        for _ in 0..100 {
+            task::yield_now().await;
+        }
+        assert_eq!(ran.load(SeqCst) - before, 100);
+        looping.abort();
     });
 }

@@ -281,7 +281,23 @@ fn blocking_in_place_is_refused_inside() {
         let error = spawn_local(async { task::block_in_place(|| ()) }).await.unwrap_err();
         assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), expected);
     });
-    runtime.block_on(async { task::block_in_place(|| ()) });
+    struct InDrop;
+    impl Drop for InDrop {
+        fn drop(&mut self) {
+            task::block_in_place(|| ());
+        }
+    }
+    let waits = local.spawn_local(async {
+        let _in_drop = InDrop;
+        pending::<()>().await;
+    });
+    runtime.block_on(async {
+        local.run_until(task::yield_now()).await;
+        drop(local);
+        let error = waits.await.unwrap_err();
+        assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), expected);
+        task::block_in_place(|| ());
+    });
 }
 
 #[test]
@@ -475,6 +491,20 @@ fn a_closure_that_waits_for_a_task_does_not_hang_the_end() {
         started.unwrap();
         drop(runtime);
     });
+}
+
+#[test]
+fn a_handle_elsewhere_spawns_no_local_tasks() {
+    let runtime = LocalRuntime::new().unwrap();
+    let handle = runtime.handle().clone();
+    let text = thread::spawn(move || {
+        let _guard = handle.enter();
+        panic_text(|| spawn_local(async {}))
+    });
+    assert_eq!(
+        text.join().unwrap(),
+        "Local tasks can only be spawned on a LocalRuntime from the thread the runtime was created on"
+    );
 }
 
 #[test]

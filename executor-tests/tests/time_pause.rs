@@ -3,6 +3,7 @@
 mod support;
 
 use std::cell::RefCell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
@@ -285,6 +286,10 @@ fn intervals_under_the_clock() {
             assert_eq!(before.elapsed(), secs(5));
             ticks.reset_at(before + secs(7));
             assert_eq!(ticks.tick().await, before + secs(7));
+            let mut waits = interval_at(Instant::now() + secs(50), secs(1));
+            assert!(futures_util::poll!(pin!(waits.tick())).is_pending());
+            waits.reset_immediately();
+            assert!(futures_util::poll!(pin!(waits.tick())).is_ready(), "without a turn");
             ticks.reset_immediately();
             assert_eq!(ticks.tick().await, before + secs(7));
             ticks.reset();

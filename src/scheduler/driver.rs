@@ -4,8 +4,10 @@
 //! steal; a G that is readied by another thread goes to the global queue and breaks the driver's sleep in
 //! the poller. Between two `block_on`s the P keeps its Gs, and nobody runs them.
 //!
-//! The root future is polled when it was woken, but not before those Gs had a turn that were queued by then
-//! (at most `event_interval` of them): it may give way to all of them by one `yield_now`.
+//! A round: the root future is polled, if it was woken; then the Gs that are queued or become so, until
+//! there is none, the root was woken and a G that gave way in this round is next again, or
+//! `event_interval` of them have run; then the poller and the timers. So by one `yield_now` the root lets
+//! all run that can, and takes turns with those that yield in a loop.
 //!
 //! Several threads may be in `block_on` at once: one has the P and drives, the others poll their own
 //! futures only; when the driver leaves it wakes one of them, which takes over.
@@ -136,11 +138,20 @@ impl<'a> Driver<'a> {
                 }
             }
             let mut idle = false;
+            // How many are ahead of the first G that gave way in this round.
+            let mut ahead = None;
             for _ in 0..sched.config.netpoll_tick {
+                if ahead == Some(0) && root.note.is_notified() {
+                    break;
+                }
                 let shell = context::shell_of(sched)?;
                 match sched.next_here(shell) {
                     Some((g, inherit)) => {
-                        sched.execute(shell, g, inherit);
+                        let gave_way = sched.execute(shell, g, inherit);
+                        ahead = match ahead {
+                            None if gave_way => context::shell_of(sched).map(queued_before_last),
+                            counted => counted.map(|n| n.saturating_sub(1)),
+                        };
                         if sched.panicked.load(Relaxed) {
                             // Relaxed: as above.
                             break;
@@ -169,6 +180,11 @@ impl Driver<'_> {
             "a spawned task panicked and the runtime is configured to shut down on unhandled panic"
         );
     }
+}
+
+/// How many Gs run before the one that was queued last.
+fn queued_before_last(shell: super::p::Shell<'_>) -> usize {
+    shell.runq.len().saturating_sub(1) + usize::from(shell.runq.has_next())
 }
 
 /// Ends the "in a poll" mark, also when the root future panics.

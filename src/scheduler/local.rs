@@ -237,7 +237,8 @@ impl Local {
 
     /// Step 4. Twice is as good as once.
     pub(crate) fn close(self: &Rc<Self>) {
-        let _entered = self.enter();
+        // As in a turn: what must not block inside of a G must not do so in its drop.
+        let _turn = self.turn();
         self.closed.set(true);
         self.shared.allg.walk(|g| g.shutdown());
         let own = self.queue.take();

@@ -80,16 +80,16 @@ impl Sched {
                     let Some(shell) = context::shell_of(self) else {
                         unreachable!("find_runnable answered a G without a P")
                     };
-                    self.execute(shell, g, inherit);
+                    let _queued_again = self.execute(shell, g, inherit);
                 }
                 Found::NoP => return,
             }
         }
     }
 
-    /// Polls a G once, and queues it again if it was woken meanwhile.
+    /// Polls a G once, and queues it again if it was woken meanwhile (true).
     #[inline]
-    pub(super) fn execute(&self, shell: Shell<'_>, g: G, inherit: bool) {
+    pub(super) fn execute(&self, shell: Shell<'_>, g: G, inherit: bool) -> bool {
         shell.begin_slice(inherit);
         shell.stats.polls.add(1);
         shell.set_in_poll(true);
@@ -97,6 +97,7 @@ impl Sched {
             let _budget = coop::enter(Some(&shell.p().preempt));
             g.run()
         };
+        let woken = matches!(ran, Ran::Woken(_));
         // The poll may have given the shell away.
         match (context::shell_of(self), ran) {
             (Some(shell), ran) => {
@@ -114,6 +115,7 @@ impl Sched {
             (None, Ran::Woken(g)) => self.inject(g),
             (None, _) => {}
         }
+        woken
     }
 
     /// A searcher found something: it stops being one, and somebody else takes over the search if there is

@@ -221,13 +221,17 @@ impl Sched {
         Ok(())
     }
 
-    /// When (ns) a timer with this deadline is due (step 2).
+    /// When (ns) a timer with this deadline is due (step 2); 0 if it is past.
     pub(crate) fn timer_at(&self, deadline: Instant) -> u64 {
         if !self.clock.stands() {
             return self.instant_to_ns(deadline);
         }
-        let rounded = self.clock.state.lock().millisecond_after(deadline);
-        self.instant_to_ns(rounded)
+        let state = *self.clock.state.lock();
+        if deadline <= state.now() {
+            // At once: the wheel itself may not have been told the time yet.
+            return 0;
+        }
+        self.instant_to_ns(state.millisecond_after(deadline))
     }
 
     /// The time (ns) by which timers are fired (step 2).

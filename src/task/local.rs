@@ -26,7 +26,7 @@ use crate::scheduler::ready::newproc;
 ///
 /// # Panics
 ///
-/// Outside of both.
+/// Outside of both, and on a thread that has entered a `LocalRuntime` of another one.
 ///
 /// # Examples
 ///
@@ -63,6 +63,10 @@ where
     }
     match context::current() {
         Ok(sched) if sched.runs_local_here() => newproc(&sched, future, caller),
+        Ok(sched) if sched.config.local_to.is_some() => panic!(
+            "Local tasks can only be spawned on a LocalRuntime from the thread the runtime was \
+             created on"
+        ),
         _ => panic!(
             "`spawn_local` called from outside of a `task::LocalSet` or `runtime::LocalRuntime`"
         ),

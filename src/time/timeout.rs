@@ -45,11 +45,12 @@ pub fn timeout<F>(duration: Duration, future: F) -> Timeout<F::IntoFuture>
 where
     F: IntoFuture,
 {
-    let deadline = clock::now().checked_add(duration);
-    Timeout {
-        value: future.into_future(),
-        delay: deadline.map(|deadline| Sleep::new(deadline, !duration.is_zero())),
-    }
+    // Not a closure: the caller's place is wanted in the panic.
+    let delay = match clock::now().checked_add(duration) {
+        Some(deadline) => Some(Sleep::new(deadline, !duration.is_zero())),
+        None => None,
+    };
+    Timeout { value: future.into_future(), delay }
 }
 
 /// Gives a future time until an instant.
