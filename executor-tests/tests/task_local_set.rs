@@ -19,6 +19,9 @@ use support::{current, flavours, panic_text, threaded, within_patience, Drops, P
 const OUTSIDE: &str =
     "`spawn_local` called from outside of a `task::LocalSet` or `runtime::LocalRuntime`";
 
+const OTHER_THREAD: &str =
+    "Local tasks can only be spawned on a LocalRuntime from the thread the runtime was created on";
+
 #[test]
 fn run_until_runs_others_meanwhile() {
     for runtime in flavours() {
@@ -417,7 +420,7 @@ fn local_runtime_runs_what_is_not_send() {
         }
         assert_eq!(rc.get(), 10);
         let elsewhere = task::spawn_blocking(|| panic_text(|| spawn_local(async {})));
-        assert_eq!(elsewhere.await.unwrap(), OUTSIDE);
+        assert_eq!(elsewhere.await.unwrap(), OTHER_THREAD);
         let handle = gmp::runtime::Handle::current();
         let sent = thread::spawn(move || handle.spawn(async { thread::current().id() }));
         assert_eq!(sent.join().unwrap().await.unwrap(), here);
@@ -501,10 +504,7 @@ fn a_handle_elsewhere_spawns_no_local_tasks() {
         let _guard = handle.enter();
         panic_text(|| spawn_local(async {}))
     });
-    assert_eq!(
-        text.join().unwrap(),
-        "Local tasks can only be spawned on a LocalRuntime from the thread the runtime was created on"
-    );
+    assert_eq!(text.join().unwrap(), OTHER_THREAD);
 }
 
 #[test]

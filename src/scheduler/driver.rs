@@ -5,9 +5,9 @@
 //! the poller. Between two `block_on`s the P keeps its Gs, and nobody runs them.
 //!
 //! A round: the root future is polled, if it was woken; then the Gs that are queued or become so, until
-//! there is none, the root was woken and a G that gave way in this round is next again, or
-//! `event_interval` of them have run; then the poller and the timers. So by one `yield_now` the root lets
-//! all run that can, and takes turns with those that yield in a loop.
+//! there is none, or a G that gave way in this round is next again and the root or I/O has something to
+//! do, or `event_interval` of them have run; then the poller and the timers. So by one `yield_now` the root
+//! lets all run that can, and takes turns with those that yield in a loop.
 //!
 //! Several threads may be in `block_on` at once: one has the P and drives, the others poll their own
 //! futures only; when the driver leaves it wakes one of them, which takes over.
@@ -141,7 +141,7 @@ impl<'a> Driver<'a> {
             // How many are ahead of the first G that gave way in this round.
             let mut ahead = None;
             for _ in 0..sched.config.netpoll_tick {
-                if ahead == Some(0) && root.note.is_notified() {
+                if ahead == Some(0) && (root.note.is_notified() || sched.netpoll.has_sources()) {
                     break;
                 }
                 let shell = context::shell_of(sched)?;

@@ -46,6 +46,7 @@ where
     F: IntoFuture,
 {
     // Not a closure: the caller's place is wanted in the panic.
+    #[allow(clippy::manual_map)]
     let delay = match clock::now().checked_add(duration) {
         Some(deadline) => Some(Sleep::new(deadline, !duration.is_zero())),
         None => None,
