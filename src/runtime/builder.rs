@@ -44,6 +44,7 @@ pub struct Builder {
     netpoll_tick: u32,
     retake: Retake,
     max_threads: usize,
+    #[cfg(feature = "test-util")]
     start_paused: bool,
     unhandled_panic: UnhandledPanic,
     io_batch: Batch,
@@ -69,6 +70,7 @@ impl Builder {
             netpoll_tick: NETPOLL_TICK,
             retake: Retake::default(),
             max_threads: MAX_THREADS,
+            #[cfg(feature = "test-util")]
             start_paused: false,
             unhandled_panic: UnhandledPanic::Ignore,
             io_batch: Batch::default(),
@@ -473,6 +475,7 @@ impl Builder {
             follow_limit: by_hand.is_none(),
             spin_ns: SPIN_MAX_NS,
             local_to,
+            #[cfg(feature = "test-util")]
             start_paused: self.start_paused,
             end_on_panic: matches!(self.unhandled_panic, UnhandledPanic::ShutdownRuntime),
             io_batch: self.io_batch,

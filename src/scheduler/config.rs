@@ -68,6 +68,7 @@ pub(crate) struct Config {
     /// The only thread that may run and drop Gs, some of which are not `Send`.
     pub(crate) local_to: Option<std::thread::ThreadId>,
     /// The clock stands from the start.
+    #[cfg(feature = "test-util")]
     pub(crate) start_paused: bool,
     /// current_thread: a G that panics ends the scheduler.
     pub(crate) end_on_panic: bool,

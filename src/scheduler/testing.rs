@@ -26,6 +26,7 @@ pub(crate) fn undriven(enable_io: bool, enable_time: bool) -> io::Result<SchedRe
         follow_limit: false,
         spin_ns: 0,
         local_to: None,
+        #[cfg(feature = "test-util")]
         start_paused: false,
         end_on_panic: false,
         io_batch: Default::default(),

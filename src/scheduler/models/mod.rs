@@ -46,6 +46,7 @@ fn rig(procs: usize, token: &StdArc<()>) -> SchedRef {
         follow_limit: false,
         spin_ns: 0,
         local_to: None,
+        #[cfg(feature = "test-util")]
         start_paused: false,
         end_on_panic: false,
         io_batch: Default::default(),
