@@ -372,7 +372,7 @@ impl Sched {
         }
         self.shells().any(|p| match p.role() {
             Role::Root => !p.runq.is_empty() && !broken("recheck_skips_roots"),
-            Role::Blocked => !p.runq.is_empty() && !broken("recheck_skips_blocked"),
+            Role::Blocked => !p.runq.is_empty(),
             _ => was_spinning && (p.runq.len() > 0 || super::steal::next_is_stuck(p)),
         })
     }

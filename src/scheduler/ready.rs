@@ -279,7 +279,7 @@ impl Sched {
             p.runq.is_empty() || self.config.flavor == Flavor::CurrentThread,
             "pidleput: the queue is not empty"
         );
-        if p.role() == Role::Blocked {
+        if p.role() == Role::Blocked && !broken("blocked_gives_permit") {
             return self.spare_marked(locked, p);
         }
         p.set_role(Role::Idle);

@@ -50,7 +50,9 @@ impl Sched {
             // Acquire: nothing rides on it; a stale tick makes a mark that the M finds at its next look.
             if p.tick.load(Acquire) != tick {
                 self.unmark(&mut locked);
-                p.set_role(Role::Running);
+                if !broken("undo_keeps_mark") {
+                    p.set_role(Role::Running);
+                }
                 locked.spare.push(spare);
                 self.stats.undone_marks.add(1);
                 return false;
@@ -60,10 +62,12 @@ impl Sched {
                 self.pidleput(&mut locked, spare.get(self));
             }
         }
-        if !broken("retake_no_drain") {
+        if !broken("retire_no_drain") {
             self.drain(p);
         }
-        self.wakep();
+        if !broken("retake_no_wakep") {
+            self.wakep();
+        }
         true
     }
 

@@ -11,6 +11,7 @@
 mod idle;
 mod note;
 mod poller;
+mod retake;
 mod ring;
 mod shutdown;
 
