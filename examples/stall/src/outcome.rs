@@ -96,9 +96,10 @@ pub(crate) struct Row {
     pub(crate) outcome: Outcome,
 }
 
-pub(crate) const HEADER: &str = "\
-                        ticker late, ms               echo, ms                      requests
-case            runtime      p50      p99      max       p50      p99      max    sent  answered";
+pub(crate) const HEADER: &str = concat!(
+    "                        ticker late, ms              echo, ms                    requests\n",
+    "case            runtime      p50      p99      max       p50      p99      max     sent  answered",
+);
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
