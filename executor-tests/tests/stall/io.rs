@@ -70,7 +70,7 @@ fn the_m_that_polled_blocks() {
         }
         for n in 0..20 {
             for stream in good.iter_mut() {
-                ask(stream, b'0' + n);
+                ask(stream, b'a' + n);
             }
         }
         others_go_on(runtime.handle());

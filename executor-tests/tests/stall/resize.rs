@@ -34,12 +34,12 @@ fn b_during_resize() {
             })
             .collect();
         while !tasks.iter().all(|task| task.is_finished()) {
-            runtime.set_max_procs(1 + rand.below(8) as usize);
+            runtime.set_max_procs(1 + rand.below(8) as usize).unwrap();
             thread::sleep(Duration::from_micros(rand.below(4_000)));
         }
         assert_eq!(all_end(&runtime, tasks).into_iter().sum::<u64>(), 276);
         for procs in [3, 64, 1] {
-            runtime.handle().set_max_procs(procs);
+            runtime.handle().set_max_procs(procs).unwrap();
             others_go_on(runtime.handle());
             b_permits_conserved(runtime.handle(), procs);
         }
@@ -51,7 +51,7 @@ fn fewer_ps_while_all_of_them_block() {
     let runtime = builder(4).build().unwrap();
     let gate = Gate::default();
     let blocked = block(&runtime, 4, &gate);
-    runtime.set_max_procs(1);
+    runtime.set_max_procs(1).unwrap();
     others_go_on(runtime.handle());
     assert_eq!(gate.standing(), 4);
     gate.open();
@@ -66,7 +66,7 @@ fn more_ps_while_all_of_them_block() {
     let runtime = builder(1).retake(false).build().unwrap();
     let gate = Gate::default();
     let blocked = block(&runtime, 1, &gate);
-    runtime.set_max_procs(2);
+    runtime.set_max_procs(2).unwrap();
     others_go_on(runtime.handle());
     gate.open();
     all_end(&runtime, blocked);

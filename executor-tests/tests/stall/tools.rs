@@ -172,7 +172,7 @@ pub(crate) fn all_end<T>(runtime: &Runtime, tasks: Vec<JoinHandle<T>>) -> Vec<T>
 #[track_caller]
 pub(crate) fn b_permits_conserved(handle: &Handle, procs: usize) {
     assert_eq!(handle.metrics().num_workers(), procs);
-    eventually("all permits are idle", || handle.metrics().num_idle_permits() == procs);
+    eventually("all permits are idle", || handle.metrics().idle_permits() == procs);
 }
 
 /// Counts a runtime's threads.

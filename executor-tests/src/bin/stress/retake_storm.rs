@@ -171,7 +171,7 @@ fn quiet(case: &Case, runtime: &Runtime) {
     let metrics = runtime.handle().metrics();
     let patience = Instant::now() + Duration::from_secs(20);
     loop {
-        let (alive, idle) = (metrics.num_alive_tasks(), metrics.num_idle_permits());
+        let (alive, idle) = (metrics.num_alive_tasks(), metrics.idle_permits());
         if alive == 0 && idle == case.procs {
             return;
         }
