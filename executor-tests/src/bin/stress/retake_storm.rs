@@ -148,7 +148,7 @@ pub(crate) fn run(case: &Case) {
     });
     // Some more than there are permits: the others wait for them, which is what a retake needs.
     let gate = Arc::new(Semaphore::new(case.procs + 1 + rand.below(16)));
-    let tasks: Vec<_> = (0..case.scale(600))
+    let tasks: Vec<_> = (0..case.scale(200))
         .map(|_| runtime.spawn(case.tally.watch(one(storm.clone(), rand.fork(), gate.clone()))))
         .collect();
     if rand.one_in(4) {
@@ -166,19 +166,32 @@ pub(crate) fn run(case: &Case) {
     quiet(case, &runtime);
 }
 
-/// Everything has ended, children included: the permits are back, each of them.
+/// Everything has ended, children included: each permit that was taken is back.
 fn quiet(case: &Case, runtime: &Runtime) {
     let metrics = runtime.handle().metrics();
     let patience = Instant::now() + Duration::from_secs(20);
     loop {
-        let (alive, idle) = (metrics.num_alive_tasks(), metrics.idle_permits());
-        if alive == 0 && idle == case.procs {
-            return;
+        let (alive, extra) = (metrics.num_alive_tasks(), metrics.extra_threads());
+        let idle = metrics.idle_permits();
+        if (alive, extra, idle) == (0, 0, case.procs) {
+            break;
         }
         if Instant::now() > patience {
-            broken(&format!("{alive} tasks are alive, {idle} of {} permits idle", case.procs));
+            let procs = case.procs;
+            broken(&format!(
+                "{alive} tasks, {extra} extra threads, {idle} of {procs} permits idle"
+            ));
         }
         thread::sleep(Duration::from_millis(1));
         progress();
+    }
+    let (taken, undone) = (metrics.retakes(), metrics.undone_marks());
+    let (kept, retired) = (metrics.regains(), metrics.retirements());
+    println!("  {taken} retakes, {undone} undone; {kept} regains, {retired} retirements");
+    if taken != kept + retired {
+        broken("a mark without a return, or the reverse");
+    }
+    if case.procs == 1 && taken == 0 {
+        broken("no permit was ever taken: this program tests nothing");
     }
 }
