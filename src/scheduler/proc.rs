@@ -285,8 +285,21 @@ impl Sched {
         }
         p.timers.check(now, &mut local.ready);
         let any = !local.ready.is_empty();
-        self.inject_wakers(Some(shell), &mut local.ready, &mut local.foreign);
+        self.deliver(local, Some(shell));
         any
+    }
+
+    /// Queues what became ready. Foreign wakers may take their time, and this M does not search meanwhile:
+    /// who counted on it would wait for them.
+    fn deliver(&self, local: &mut Local, shell: Option<Shell<'_>>) {
+        self.queue_wakers(shell, &mut local.ready, &mut local.foreign);
+        if local.foreign.is_empty() {
+            return;
+        }
+        if local.spinning {
+            self.resetspinning(local);
+        }
+        self.wake_foreign(shell, &mut local.foreign);
     }
 
     /// A look at the poller that does not block. True: something became ready.
@@ -295,7 +308,7 @@ impl Sched {
         self.netpoll_once(&mut poller, Some(Duration::ZERO), &mut local.ready);
         drop(poller);
         let any = !local.ready.is_empty();
-        self.inject_wakers(shell, &mut local.ready, &mut local.foreign);
+        self.deliver(local, shell);
         any
     }
 

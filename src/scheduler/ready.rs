@@ -169,7 +169,7 @@ impl Sched {
     /// Foreign wakers: whatever they do to us by panicking stays here, and however long they take, sysmon
     /// sees it as a poll that lasts.
     #[cold]
-    fn wake_foreign(&self, shell: Option<Shell<'_>>, foreign: &mut Vec<Waker>) {
+    pub(super) fn wake_foreign(&self, shell: Option<Shell<'_>>, foreign: &mut Vec<Waker>) {
         if let Some(shell) = shell {
             shell.set_in_poll(true);
         }
