@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::watch::WatchConfig;
+
 /// A hook of the builder.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync + 'static>;
 
@@ -32,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) spin_ns: u64,
     pub(crate) enable_io: bool,
     pub(crate) enable_time: bool,
+    /// What is watched from the beginning.
+    pub(crate) watch: WatchConfig,
     pub(crate) on_thread_start: Option<Hook>,
     pub(crate) on_thread_stop: Option<Hook>,
     pub(crate) on_thread_park: Option<Hook>,

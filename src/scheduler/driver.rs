@@ -17,6 +17,7 @@ use super::context;
 use super::proc::Local;
 use super::root::{self, Root};
 use super::sched::{Sched, SchedRef};
+use super::watch::trace::Event;
 use crate::g::block;
 use crate::g::raw::G;
 use crate::primitives::note::Note;
@@ -210,12 +211,14 @@ impl Sched {
             if let Some(mut poller) = self.netpoll.try_poller() {
                 if may_sleep {
                     shell.stats.parks.add(1);
+                    self.trace(Event::Park { p: shell.id });
                     self.publish_poll_until(deadline.max(1));
                 }
                 self.netpoll_once(&mut poller, timeout, &mut local.ready);
                 if may_sleep {
                     self.publish_poll_until(0);
                     shell.stats.unparks.add(1);
+                    self.trace(Event::Unpark);
                 }
             }
             self.inject_wakers(Some(shell), &mut local.ready, &mut local.foreign);

@@ -12,6 +12,7 @@ use super::config::Flavor;
 use super::context;
 use super::p::{Role, Shell, P};
 use super::sched::{Sched, SchedRef};
+use super::watch::trace::Event;
 use crate::g::join::JoinHandle;
 use crate::g::{block, coop};
 use crate::primitives::sync::atomic::Ordering::{AcqRel, Relaxed};
@@ -60,6 +61,8 @@ pub(crate) fn block_in_place<F: FnOnce() -> R, R>(f: F) -> R {
 
 impl Sched {
     fn entersyscallblock(&self, shell: Shell<'_>) {
+        self.global.handoffs.add(1);
+        self.trace(Event::Handoff);
         // The next owner starts between polls.
         shell.set_in_poll(false);
         let p = self.releasep(shell);
@@ -114,6 +117,7 @@ impl Sched {
             if let Some(shell) = context::shell_of(self) {
                 shell.set_in_poll(true);
             }
+            self.trace(Event::Regain);
         }
     }
 }

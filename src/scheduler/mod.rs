@@ -74,3 +74,4 @@ pub(crate) mod sysmon;
 #[cfg(all(test, not(gmp_loom)))]
 pub(crate) mod testing;
 pub(crate) mod timers;
+pub(crate) mod watch;

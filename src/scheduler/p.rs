@@ -22,11 +22,13 @@ use super::runq::Runq;
 use super::sched::Sched;
 use super::stats::Stats;
 use super::timers::Timers;
+use super::watch::PWatch;
 use crate::g::allg::Shard;
+use crate::g::coop::Preempt;
 use crate::g::id::{self, Id, ID_BATCH};
 use crate::primitives::padded::Padded;
 use crate::primitives::sync::atomic::{
-    AtomicBool, AtomicU64, AtomicU8,
+    AtomicU64, AtomicU8,
     Ordering::{Relaxed, Release},
 };
 
@@ -54,8 +56,12 @@ pub(crate) struct P {
     /// owner alone; a thief that sees the same odd value twice knows that the owner is inside one poll.
     pub(crate) tick: Padded<AtomicU64>,
     /// "The slice is over": set by whoever keeps the time, cleared by a new slice.
-    pub(crate) preempt: AtomicBool,
+    pub(crate) preempt: Preempt,
     pub(crate) stats: Stats,
+    /// Its number among the shells; below `procs` for those that were made with a permit.
+    pub(crate) id: u32,
+    /// For whoever watches. Behind an address: it is large, and cold.
+    pub(crate) watch: Box<PWatch>,
     own: Own,
 }
 
@@ -84,8 +90,10 @@ impl P {
             allg: Shard::new(id),
             role: AtomicU8::new(Role::Idle as u8),
             tick: Padded(AtomicU64::new(0)),
-            preempt: AtomicBool::new(false),
+            preempt: Preempt::new(),
             stats: Stats::new(),
+            id,
+            watch: PWatch::new(),
             own: Own {
                 schedtick: Cell::new(0),
                 streak: Cell::new(0),

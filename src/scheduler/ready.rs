@@ -14,6 +14,7 @@ use super::context;
 use super::m::M;
 use super::p::{Role, Shell, P};
 use super::sched::{Locked, PPtr, Sched, SchedRef};
+use super::watch::trace::Event;
 use crate::g::join::JoinHandle;
 use crate::g::raw::{new_g, GRef, G};
 use crate::g::{id, waker};
@@ -45,6 +46,7 @@ where
             g.set_place(place);
             // SAFETY: as above; the G was made with a reference for the list.
             unsafe { shell.allg.insert(place, header) };
+            shell.stats.spawns.add(1);
             (g, header)
         }
         None => {
@@ -90,11 +92,14 @@ impl Sched {
     /// True: something is in a queue now that another M could take.
     #[inline]
     pub(super) fn runqput(&self, shell: Shell<'_>, g: G, next: bool) -> bool {
+        self.watch_queued(&g);
+        shell.stats.local.add(1);
         // Nobody runs a root's runnext: thieves take rings by halves, so that is where its Gs go.
         let kicked =
             if next && shell.role() != Role::Root { shell.runq.put_next(g) } else { Some(g) };
         let Some(g) = kicked else { return false };
         if let Some(spill) = shell.runq.put(g) {
+            shell.stats.overflows.add(1);
             spill.for_each(|g| self.globrunq.put(g));
         }
         true
@@ -102,6 +107,8 @@ impl Sched {
 
     /// Queues a Runnable G from a thread that owns no shell here.
     pub(crate) fn inject(&self, g: G) {
+        self.watch_queued(&g);
+        self.global.injects.add(1);
         self.globrunq.put(g);
         self.wakep();
     }
@@ -128,7 +135,11 @@ impl Sched {
                         Some(shell) => {
                             self.runqput(shell, g, false);
                         }
-                        None => self.globrunq.put(g),
+                        None => {
+                            self.watch_queued(&g);
+                            self.global.injects.add(1);
+                            self.globrunq.put(g);
+                        }
                     }
                 }
                 Ok(None) => {}
@@ -210,6 +221,7 @@ impl Sched {
                 }
             }
         };
+        self.trace(Event::Wakep);
         self.startm(p.get(self), m, true);
     }
 

@@ -23,7 +23,9 @@ use super::m::M;
 use super::netpoll::Netpoll;
 use super::p::{Shell, P};
 use super::root::Root;
+use super::stats::Global;
 use super::timers::Timers;
+use super::watch::Watch;
 use crate::g::allg::Shard;
 use crate::g::cell::{Header, Place};
 use crate::g::raw::{GRef, G};
@@ -74,6 +76,9 @@ pub(crate) struct Sched {
     pub(super) blocking: Blocking,
     /// The all-G shard of threads without a shell, whose owner is who holds this lock.
     foreign: Mutex<Shard>,
+    /// Counters that belong to no shell.
+    pub(crate) global: Global,
+    pub(crate) watch: Padded<Watch>,
     pub(crate) config: Config,
     pub(crate) id: u64,
     epoch: Instant,
@@ -176,12 +181,17 @@ impl Sched {
             netpoll,
             blocking: Blocking::new(),
             foreign: Mutex::new(Shard::new(FOREIGN_SHARD)),
+            global: Global::new(),
+            watch: Padded(Watch::new(&config.watch)),
             config,
             id: next_sched_id(),
             epoch: Instant::now(),
         });
         let sched = SchedRef(NonNull::from(Box::leak(sched)));
         super::procresize::procresize(&sched, procs);
+        if sched.watch_from_start() {
+            sched.leave_to_sysmon();
+        }
         Ok(sched)
     }
 
@@ -275,6 +285,19 @@ impl Sched {
         self.globrunq.len()
     }
 
+    /// Threads now: all, those asleep without a P, those that run closures or are on the way to. For
+    /// metrics.
+    pub(crate) fn threads_now(&self) -> (usize, usize, usize) {
+        let locked = self.lock.lock();
+        (locked.threads.len(), locked.midle.len(), locked.nblocking)
+    }
+
+    /// Permits that are idle, and Ms that search for work. For metrics.
+    pub(crate) fn idle_and_spinning(&self) -> (usize, usize) {
+        // Relaxed: looks.
+        (self.npidle.load(Relaxed) as usize, self.nmspinning.load(Relaxed) as usize)
+    }
+
     /// The shell that was made with the permit of this number, for its counters.
     pub(crate) fn worker(&self, index: usize) -> &P {
         self.shell(index)
@@ -292,6 +315,7 @@ impl Sched {
 
     /// Lists a G that is spawned by a thread without a shell.
     pub(super) fn list_foreign(&self, g: &G, header: NonNull<Header>) {
+        self.global.foreign_spawns.add(1);
         let shard = self.foreign.lock();
         // SAFETY: the lock makes us the shard's owner.
         let place = unsafe { shard.reserve() };

@@ -12,6 +12,7 @@ use super::m::M;
 use super::p::P;
 use super::proc::Local;
 use super::sched::{Sched, SchedRef, Thread};
+use super::watch::trace::Event;
 use crate::primitives::foreign;
 use crate::primitives::sync::atomic::Ordering::Relaxed;
 use crate::primitives::sync::{broken, thread, Arc};
@@ -176,6 +177,7 @@ fn mstart(sched: SchedRef, m: Arc<M>) {
     loop {
         if let Some((p, spinning)) = m.take() {
             sched.acquirep(p.get(&sched));
+            sched.trace(Event::Unpark);
             local.spinning = spinning;
             let _driving = crate::g::block::forbid();
             sched.schedule(&mut local);

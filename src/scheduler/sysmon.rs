@@ -109,8 +109,10 @@ fn sysmon(sched: &SchedRef) {
     };
     let mut delay = SYSMON_MIN;
     let (mut slow, mut quiet) = (0, 0);
+    // How long whoever watches lets us sleep.
+    let mut watching = sched.watch_round();
     loop {
-        let woken = sched.sysmon_note.sleep_timeout(delay);
+        let woken = sched.sysmon_note.sleep_timeout(watching.map_or(delay, |most| delay.min(most)));
         if sched.is_closed() {
             return;
         }
@@ -118,6 +120,7 @@ fn sysmon(sched: &SchedRef) {
             (delay, slow) = (SYSMON_MIN, 0);
         }
         let (acted, moved) = rounds.round(sched);
+        watching = sched.watch_round();
         if acted {
             (delay, slow) = (SYSMON_MIN, 0);
         } else {
@@ -127,7 +130,7 @@ fn sysmon(sched: &SchedRef) {
             }
         }
         quiet = if moved || acted { 0 } else { quiet + 1 };
-        if quiet >= SYSMON_DEEP_ROUNDS {
+        if quiet >= SYSMON_DEEP_ROUNDS && watching.is_none() {
             quiet = 0;
             if sched.announce_deep_sleep() {
                 sched.sysmon_note.sleep();

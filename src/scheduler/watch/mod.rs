@@ -1,0 +1,300 @@
+//! Watching the scheduler: schedtrace, dumps, long polls, histograms, the event trace. In every build.
+//!
+//! **What it costs when off.** One word, [`Watch::flags`], says what is on. It is zero in a runtime that
+//! nobody watches; `run_g` (once per poll) and `watch_queued` (once per queueing) load it and go on. It
+//! lies on a line that is otherwise only read. Neither reads the clock. All the rest of this folder is
+//! behind that branch, in functions that are not inlined, or is called by somebody who asked: `dump` walks
+//! the all-G list, `metrics` reads counters.
+//!
+//! **What it costs when on.** With any flag two looks at the clock per poll. Task statistics and latencies
+//! add a lock of one of 64 maps per queueing and twice per poll (`tasks.rs` says why they are not in the
+//! G's header). The trace adds an entry into a ring of the thread's own.
+//!
+//! Protocol of a watched poll (`run_watched`):
+//!
+//! 1. The start is noted in the shell ([`PWatch`]): site, id, time, and last the shell's tick. Who reads
+//!    them (sysmon, a dump, the end of a trace) takes them as valid only if that tick is odd and the
+//!    shell's own, before and after: then all belong to the poll that goes on.
+//! 2. The G is polled. It may give the shell away: then the shell's tick moves, which says so.
+//! 3. Flags are read again, since they may have changed, and the poll is entered wherever it belongs: the
+//!    histogram and the long polls only if it kept its shell (a poll that gave it away holds nobody up).
+//!
+//! Hooks and lines on stderr come last, outside of any lock, while the shell's tick still says "in a poll":
+//! should a hook block, sysmon sees it as a poll that lasts.
+
+pub(crate) mod debug;
+pub(crate) mod dump;
+pub(crate) mod histogram;
+pub(crate) mod longpoll;
+pub(crate) mod schedtrace;
+pub(crate) mod tasks;
+pub(crate) mod trace;
+
+use std::io::Write;
+use std::panic::Location;
+// std's types also under loom: nothing here carries a protocol of the scheduler, and the models, which
+// watch nothing, would only have more objects to keep.
+use std::sync::atomic::{
+    AtomicPtr, AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use std::time::Duration;
+
+use super::p::{Shell, P};
+use super::sched::Sched;
+use crate::g::id::Id;
+use crate::g::raw::G;
+use crate::g::run::Ran;
+use debug::Debug;
+use histogram::Histogram;
+use longpoll::{LongPollHook, LongPolls};
+use tasks::Tasks;
+use trace::Tracing;
+
+/// A trace is running.
+pub(super) const TRACE: u32 = 1;
+/// Poll times go into histograms.
+const POLL_TIMES: u32 = 1 << 1;
+/// So do the times from being queued to being polled.
+const LATENCIES: u32 = 1 << 2;
+/// Long polls are reported.
+const LONG_POLLS: u32 = 1 << 3;
+/// Each task's polls are counted and timed.
+const TASKS: u32 = 1 << 4;
+/// What needs to know when a G is queued.
+const QUEUED: u32 = LATENCIES | TASKS;
+
+/// What the builder and the environment asked for.
+#[derive(Clone, Default)]
+pub(crate) struct WatchConfig {
+    pub(crate) debug: Debug,
+    pub(crate) poll_times: bool,
+    pub(crate) latencies: bool,
+    pub(crate) tasks: bool,
+    pub(crate) on_long_poll: Option<(Duration, LongPollHook)>,
+}
+
+/// The scheduler's part. On lines of its own, see the module's text.
+pub(crate) struct Watch {
+    flags: AtomicU32,
+    pub(super) tracing: Tracing,
+    pub(super) tasks: Tasks,
+    long_polls: LongPolls,
+    /// When (ns) the next line of schedtrace is due.
+    next_line: AtomicU64,
+}
+
+impl Watch {
+    pub(crate) fn new(config: &WatchConfig) -> Watch {
+        let long = config.debug.longpoll.is_some() || config.on_long_poll.is_some();
+        let flags = [
+            (config.poll_times, POLL_TIMES),
+            (config.latencies, LATENCIES),
+            (long, LONG_POLLS),
+            (config.tasks || config.debug.tasks, TASKS),
+        ];
+        let flags = flags.iter().filter(|(on, _)| *on).fold(0, |all, (_, flag)| all | flag);
+        let watch = Watch {
+            flags: AtomicU32::new(flags),
+            tracing: Tracing::new(),
+            tasks: Tasks::new(),
+            long_polls: LongPolls::new(config),
+            next_line: AtomicU64::new(0),
+        };
+        if let Some(path) = &config.debug.trace {
+            watch.trace_from_start(path.clone());
+        }
+        watch
+    }
+
+    /// What is on.
+    #[inline(always)]
+    pub(super) fn flags(&self) -> u32 {
+        // Relaxed: a poll more or less is watched.
+        self.flags.load(Relaxed)
+    }
+
+    pub(super) fn set(&self, flag: u32, on: bool) {
+        // Relaxed: as above; what a trace needs besides is behind its own lock.
+        if on {
+            self.flags.fetch_or(flag, Relaxed);
+        } else {
+            self.flags.fetch_and(!flag, Relaxed);
+        }
+    }
+
+    pub(crate) fn poll_times_on(&self) -> bool {
+        self.flags() & POLL_TIMES != 0
+    }
+
+    pub(crate) fn latencies_on(&self) -> bool {
+        self.flags() & LATENCIES != 0
+    }
+
+    pub(crate) fn tasks_on(&self) -> bool {
+        self.flags() & TASKS != 0
+    }
+}
+
+/// A shell's part: what it is polling, while somebody watches, and its histograms.
+pub(crate) struct PWatch {
+    site: AtomicPtr<Location<'static>>,
+    id: AtomicU64,
+    since: AtomicU64,
+    /// The shell's tick during the poll that the others speak of.
+    tick: AtomicU64,
+    /// The tick of the last poll that was reported while it went on. sysmon's.
+    reported: AtomicU64,
+    pub(crate) poll_times: Histogram,
+    pub(crate) latencies: Histogram,
+}
+
+/// A poll that goes on.
+#[derive(Clone, Copy)]
+pub(super) struct Polling {
+    pub(super) site: &'static Location<'static>,
+    pub(super) id: u64,
+    /// ns.
+    pub(super) since: u64,
+    pub(super) tick: u64,
+}
+
+impl PWatch {
+    pub(super) fn new() -> Box<PWatch> {
+        Box::new(PWatch {
+            site: AtomicPtr::new(std::ptr::null_mut()),
+            id: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+            tick: AtomicU64::new(0),
+            reported: AtomicU64::new(0),
+            poll_times: Histogram::new(),
+            latencies: Histogram::new(),
+        })
+    }
+
+    /// Step 1, by the shell's owner, after the tick became odd.
+    fn begin(&self, site: &'static Location<'static>, id: Id, since: u64, tick: u64) {
+        // Ordering(watch-poll): Release, pairs with the Acquire loads in `polling`: who reads one of these
+        // sees the shell's tick of this poll too, and so notices that it mixes two.
+        self.site.store(std::ptr::from_ref(site).cast_mut(), Release);
+        self.id.store(id.0.get(), Release);
+        self.since.store(since, Release);
+        self.tick.store(tick, Release);
+    }
+}
+
+impl P {
+    /// The watched poll that goes on here, if there is one.
+    #[allow(unsafe_code)]
+    pub(super) fn polling(&self) -> Option<Polling> {
+        let watch = &self.watch;
+        // Ordering(watch-poll): Acquire, pairs with `begin`.
+        let tick = watch.tick.load(Acquire);
+        if tick & 1 == 0 || self.tick.load(Relaxed) != tick {
+            return None;
+        }
+        let (site, id, since) =
+            (watch.site.load(Acquire), watch.id.load(Acquire), watch.since.load(Acquire));
+        // Relaxed: the Acquire loads above show at least the tick of the poll that they read from.
+        if self.tick.load(Relaxed) != tick {
+            return None;
+        }
+        // SAFETY: only `begin` stores it, from a `&'static Location`; the tick is odd, so it did.
+        let site = unsafe { site.cast_const().as_ref() }?;
+        Some(Polling { site, id, since, tick })
+    }
+}
+
+impl Sched {
+    /// Polls a G, under the eyes of whoever watches.
+    #[inline(always)]
+    pub(super) fn run_g(&self, shell: Shell<'_>, g: G) -> Ran {
+        if self.watch.flags() == 0 {
+            g.run()
+        } else {
+            self.run_watched(shell, g)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn run_watched(&self, shell: Shell<'_>, g: G) -> Ran {
+        let p = shell.p();
+        let (id, site) = (g.header().id, g.header().spawned_at);
+        let start = self.now();
+        // Relaxed: our own shell's.
+        let tick = p.tick.load(Relaxed);
+        p.watch.begin(site, id, start, tick);
+        let flags = self.watch.flags();
+        if flags & QUEUED != 0 {
+            let queued = self.watch.tasks.begin(id, start);
+            if let (Some(queued), true) = (queued, flags & LATENCIES != 0) {
+                p.watch.latencies.add(start.saturating_sub(queued));
+            }
+        }
+        let gave_away = trace::begin_poll();
+
+        let ran = g.run();
+
+        let end = self.now();
+        let ns = end.saturating_sub(start);
+        // Relaxed: it moved if this poll gave the shell away, by this thread's own doing.
+        let kept = p.tick.load(Relaxed) == tick;
+        // Again: somebody may have begun to watch, or stopped.
+        let flags = self.watch.flags();
+        if flags & QUEUED != 0 {
+            self.watch.tasks.end(id, ns, matches!(ran, Ran::Done));
+        }
+        if flags & TRACE != 0 {
+            self.trace_poll(p, trace::Slice { site, id: id.0.get(), start, end, kept });
+        }
+        trace::end_poll(gave_away);
+        if kept {
+            self.global.longest_poll.raise(ns);
+            if flags & POLL_TIMES != 0 {
+                p.watch.poll_times.add(ns);
+            }
+            if flags & LONG_POLLS != 0 {
+                self.watch.long_polls.finished(&self.global, end, id, site, ns);
+            }
+        }
+        ran
+    }
+
+    /// A G was made Runnable and is about to be queued.
+    #[inline(always)]
+    pub(super) fn watch_queued(&self, g: &G) {
+        if self.watch.flags() & QUEUED != 0 {
+            self.note_queued(g);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_queued(&self, g: &G) {
+        self.watch.tasks.queued(g.header().id, self.now());
+    }
+
+    /// sysmon's part, once per round: lines of schedtrace that are due, long polls that go on. Answers how
+    /// long it may sleep at most; `None`: as long as it likes.
+    pub(super) fn watch_round(&self) -> Option<Duration> {
+        if self.watch.flags() & LONG_POLLS != 0 {
+            let now = self.now();
+            for p in self.shells() {
+                self.watch.long_polls.going_on(p, now);
+            }
+        }
+        self.schedtrace_due()
+    }
+
+    /// Must sysmon run from the beginning, although nobody has left it anything?
+    pub(super) fn watch_from_start(&self) -> bool {
+        self.config.watch.debug.schedtrace.is_some()
+    }
+}
+
+/// A line on stderr. Not `eprintln!`: a closed stderr is no reason to panic. One write, so that lines of
+/// several threads do not mix.
+pub(super) fn say(line: &str) {
+    let _closed = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}
