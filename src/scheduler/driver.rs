@@ -207,6 +207,7 @@ impl Sched {
         } else {
             Some(Duration::from_nanos(deadline.saturating_sub(self.now())))
         };
+        let timeout = self.watch_bound(timeout);
         if may_sleep || self.netpoll.has_sources() {
             if let Some(mut poller) = self.netpoll.try_poller() {
                 if may_sleep {

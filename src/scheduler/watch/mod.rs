@@ -287,6 +287,15 @@ impl Sched {
         self.schedtrace_due()
     }
 
+    /// current_thread has no sysmon: the driver does its part before it sleeps, no longer than until the next
+    /// line is due.
+    pub(super) fn watch_bound(&self, timeout: Option<Duration>) -> Option<Duration> {
+        match self.schedtrace_due() {
+            None => timeout,
+            Some(most) => Some(timeout.map_or(most, |timeout| timeout.min(most))),
+        }
+    }
+
     /// Must sysmon run from the beginning, although nobody has left it anything?
     pub(super) fn watch_from_start(&self) -> bool {
         self.config.watch.debug.schedtrace.is_some()

@@ -370,12 +370,17 @@ impl Sched {
             drop(taken);
             trace.threads.push(ring.name.clone());
         }
-        // All rings are closed: a poll that goes on now is in none of them.
+        // All rings are closed: what goes on now is in none of them, but for a poll that has just been
+        // entered and is not quite over.
         trace.end = self.now();
         for p in self.shells() {
             let Some(polling) = p.polling().filter(|polling| polling.since < trace.end) else {
                 continue;
             };
+            let entered = |entry: &Entry| entry.p == Some(p.id) && entry.at == polling.since;
+            if trace.entries.iter().any(|(_, entry)| entered(entry)) {
+                continue;
+            }
             let ns = trace.end - polling.since;
             let what = What::Poll { site: polling.site, id: polling.id, ns, goes_on: true };
             trace.entries.push((0, Entry { at: polling.since, p: Some(p.id), what }));
