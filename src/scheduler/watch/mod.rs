@@ -12,9 +12,8 @@
 //!
 //! Protocol of a watched poll (`run_watched`):
 //!
-//! 1. The start is noted in the shell ([`PWatch`]): site, id, time, and last the shell's tick. Who reads
-//!    them (sysmon, a dump, the end of a trace) takes them as valid only if that tick is odd and the
-//!    shell's own, before and after: then all belong to the poll that goes on.
+//! 1. The start is noted in the shell ([`PWatch`]), with the shell's tick, which is odd. Who reads it
+//!    (sysmon, a dump, the end of a trace) takes it as going on while that is still the shell's tick.
 //! 2. The G is polled. It may give the shell away: then the shell's tick moves, which says so.
 //! 3. Flags are read again, since they may have changed, and the poll is entered wherever it belongs: the
 //!    histogram and the long polls only if it kept its shell (a poll that gave it away holds nobody up).
@@ -34,15 +33,12 @@ use std::io::Write;
 use std::panic::Location;
 // std's types also under loom: nothing here carries a protocol of the scheduler, and the models, which
 // watch nothing, would only have more objects to keep.
-use std::sync::atomic::{
-    AtomicPtr, AtomicU32, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
-};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::p::{Shell, P};
 use super::sched::Sched;
-use crate::g::id::Id;
 use crate::g::raw::G;
 use crate::g::run::Ran;
 use debug::Debug;
@@ -138,11 +134,8 @@ impl Watch {
 
 /// A shell's part: what it is polling, while somebody watches, and its histograms.
 pub(crate) struct PWatch {
-    site: AtomicPtr<Location<'static>>,
-    id: AtomicU64,
-    since: AtomicU64,
-    /// The shell's tick during the poll that the others speak of.
-    tick: AtomicU64,
+    /// The last watched poll; see [`P::polling`]. A lock that only readers of pictures contend for.
+    polling: Mutex<Option<Polling>>,
     /// The tick of the last poll that was reported while it went on. sysmon's.
     reported: AtomicU64,
     pub(crate) poll_times: Histogram,
@@ -156,52 +149,33 @@ pub(super) struct Polling {
     pub(super) id: u64,
     /// ns.
     pub(super) since: u64,
+    /// The shell's tick during it.
     pub(super) tick: u64,
 }
 
 impl PWatch {
     pub(super) fn new() -> Box<PWatch> {
         Box::new(PWatch {
-            site: AtomicPtr::new(std::ptr::null_mut()),
-            id: AtomicU64::new(0),
-            since: AtomicU64::new(0),
-            tick: AtomicU64::new(0),
+            polling: Mutex::new(None),
             reported: AtomicU64::new(0),
             poll_times: Histogram::new(),
             latencies: Histogram::new(),
         })
     }
 
-    /// Step 1, by the shell's owner, after the tick became odd.
-    fn begin(&self, site: &'static Location<'static>, id: Id, since: u64, tick: u64) {
-        // Ordering(watch-poll): Release, pairs with the Acquire loads in `polling`: who reads one of these
-        // sees the shell's tick of this poll too, and so notices that it mixes two.
-        self.site.store(std::ptr::from_ref(site).cast_mut(), Release);
-        self.id.store(id.0.get(), Release);
-        self.since.store(since, Release);
-        self.tick.store(tick, Release);
+    fn last(&self) -> MutexGuard<'_, Option<Polling>> {
+        // Nothing panics under it.
+        self.polling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl P {
     /// The watched poll that goes on here, if there is one.
-    #[allow(unsafe_code)]
     pub(super) fn polling(&self) -> Option<Polling> {
-        let watch = &self.watch;
-        // Ordering(watch-poll): Acquire, pairs with `begin`.
-        let tick = watch.tick.load(Acquire);
-        if tick & 1 == 0 || self.tick.load(Relaxed) != tick {
-            return None;
-        }
-        let (site, id, since) =
-            (watch.site.load(Acquire), watch.id.load(Acquire), watch.since.load(Acquire));
-        // Relaxed: the Acquire loads above show at least the tick of the poll that they read from.
-        if self.tick.load(Relaxed) != tick {
-            return None;
-        }
-        // SAFETY: only `begin` stores it, from a `&'static Location`; the tick is odd, so it did.
-        let site = unsafe { site.cast_const().as_ref() }?;
-        Some(Polling { site, id, since, tick })
+        let polling = (*self.watch.last())?;
+        // Relaxed: the lock showed us the tick that was stored before the entry, or a later one. The same
+        // one: that poll goes on, or did a moment ago.
+        (self.tick.load(Relaxed) == polling.tick).then_some(polling)
     }
 }
 
@@ -224,7 +198,7 @@ impl Sched {
         let start = self.now();
         // Relaxed: our own shell's.
         let tick = p.tick.load(Relaxed);
-        p.watch.begin(site, id, start, tick);
+        *p.watch.last() = Some(Polling { site, id: id.0.get(), since: start, tick });
         let flags = self.watch.flags();
         if flags & QUEUED != 0 {
             let queued = self.watch.tasks.begin(id, start);
