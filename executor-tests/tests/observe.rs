@@ -218,7 +218,7 @@ fn latencies() {
 fn handoffs() {
     let runtime = threaded(2);
     runtime.block_on(runtime.spawn(async { gmp::task::block_in_place(|| {}) })).unwrap();
-    assert_eq!(runtime.metrics().handoff_count(), 1);
+    assert_eq!(runtime.metrics().handoffs(), 1);
 }
 
 // Dumps.
@@ -535,6 +535,27 @@ fn trace_of_steals_wake_ups_and_handoffs() {
     let rest: usize =
         rows.iter().filter(|(place, _)| place.0 == 2).map(|(_, row)| row.slices.len()).sum();
     assert_eq!(rest, 1);
+}
+
+#[test]
+fn trace_of_a_retake() {
+    let runtime = threaded(1);
+    runtime.handle().start_trace(TraceConfig::new()).unwrap();
+    let (tx, rx) = mpsc::channel();
+    let task = runtime.spawn(async move {
+        gmp::spawn(async move { tx.send(()).unwrap() });
+        // Only another thread can run it.
+        rx.recv_timeout(PATIENCE).unwrap();
+    });
+    runtime.block_on(task).unwrap();
+    let handle = runtime.handle().clone();
+    drop(runtime);
+    let rows = rows(&handle.stop_trace().unwrap().to_json());
+    assert!(rows[&(1, 1)].instants.contains(&"retake".to_owned()));
+    let names = instants(&rows);
+    assert!(names.contains("drain"), "{names:?}");
+    let slices: usize = rows.values().map(|row| row.slices.len()).sum();
+    assert_eq!(slices, 2, "of the one that blocked, and of the one behind it");
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::Handle;
+use crate::scheduler::observe::histogram::{range, BUCKETS};
 use crate::scheduler::p::P;
 use crate::scheduler::stats::Global;
-use crate::scheduler::watch::histogram::{range, BUCKETS};
 
 /// Counters of a runtime; from [`Handle::metrics`]. Reading them disturbs nobody (counts of threads take a
 /// lock for a moment), and they may be a moment old.
@@ -23,7 +23,7 @@ impl RuntimeMetrics {
 
     /// The number of Ps: how many tasks run at a time.
     pub fn num_workers(&self) -> usize {
-        self.handle.sched.procs as usize
+        self.handle.sched.procs()
     }
 
     /// Tasks that are spawned and not yet over. Blocking closures do not count.
@@ -34,6 +34,53 @@ impl RuntimeMetrics {
     /// Tasks in the global queue.
     pub fn global_queue_depth(&self) -> usize {
         self.handle.sched.global_len()
+    }
+
+    /// How many permits (rights to run tasks) were taken from polls that lasted too long. A permit that is
+    /// taken comes back in one of three ways: [`regains`](Self::regains),
+    /// [`retirements`](Self::retirements), or with the runtime's end.
+    pub fn retakes(&self) -> u64 {
+        self.handle.sched.stats.retakes.get()
+    }
+
+    /// How many permits were given back at once, because the poll had just ended.
+    pub fn undone_marks(&self) -> u64 {
+        self.handle.sched.stats.undone_marks.get()
+    }
+
+    /// How many threads came back from such a poll and found a free permit.
+    pub fn regains(&self) -> u64 {
+        self.handle.sched.stats.regains.get()
+    }
+
+    /// How many came back, found none, and stepped aside.
+    pub fn retirements(&self) -> u64 {
+        self.handle.sched.stats.retirements.get()
+    }
+
+    /// How many tasks were moved away from behind such polls.
+    pub fn drained(&self) -> u64 {
+        self.handle.sched.stats.drained.get()
+    }
+
+    /// How many Ps were handed over by [`block_in_place`](crate::task::block_in_place).
+    pub fn handoffs(&self) -> u64 {
+        self.handle.sched.stats.handoffs.get()
+    }
+
+    /// Threads that are inside of polls without a permit now.
+    pub fn extra_threads(&self) -> usize {
+        self.handle.sched.stats.extra_ms_now.get() as usize
+    }
+
+    /// The most there ever were.
+    pub fn extra_threads_peak(&self) -> usize {
+        self.handle.sched.stats.extra_ms_peak.get() as usize
+    }
+
+    /// Permits that nobody uses at the moment.
+    pub fn idle_permits(&self) -> usize {
+        self.handle.sched.idle_permits()
     }
 
     #[track_caller]
@@ -144,7 +191,7 @@ impl RuntimeMetrics {
     /// If there is no such P.
     #[track_caller]
     pub fn worker_mean_poll_time(&self, worker: usize) -> Duration {
-        self.worker(worker).watch.poll_times.mean()
+        self.worker(worker).observe.poll_times.mean()
     }
 }
 
@@ -152,7 +199,7 @@ impl RuntimeMetrics {
 impl RuntimeMetrics {
     /// Are poll times measured?
     pub fn poll_time_histogram_enabled(&self) -> bool {
-        self.handle.sched.watch.poll_times_on()
+        self.handle.sched.observe.poll_times_on()
     }
 
     /// How many buckets there are; 0 if poll times are not measured.
@@ -183,12 +230,12 @@ impl RuntimeMetrics {
     #[track_caller]
     pub fn poll_time_histogram_bucket_count(&self, worker: usize, bucket: usize) -> u64 {
         let bucket = checked(bucket, self.poll_time_histogram_num_buckets());
-        self.worker(worker).watch.poll_times.get(bucket)
+        self.worker(worker).observe.poll_times.get(bucket)
     }
 
     /// Is it measured how long tasks stand in queues?
     pub fn schedule_latency_histogram_enabled(&self) -> bool {
-        self.handle.sched.watch.latencies_on()
+        self.handle.sched.observe.latencies_on()
     }
 
     /// How many buckets there are; 0 if latencies are not measured.
@@ -218,7 +265,7 @@ impl RuntimeMetrics {
     #[track_caller]
     pub fn schedule_latency_histogram_bucket_count(&self, worker: usize, bucket: usize) -> u64 {
         let bucket = checked(bucket, self.schedule_latency_histogram_num_buckets());
-        self.worker(worker).watch.latencies.get(bucket)
+        self.worker(worker).observe.latencies.get(bucket)
     }
 }
 
@@ -230,13 +277,13 @@ impl RuntimeMetrics {
 
     /// Tasks that were ever spawned.
     pub fn spawned_tasks_count(&self) -> u64 {
-        self.sum(|p| p.stats.spawns.get()) + self.handle.sched.global.foreign_spawns.get()
+        self.sum(|p| p.stats.spawns.get()) + self.handle.sched.stats.foreign_spawns.get()
     }
 
     /// How often a task was put into the global queue: woken or spawned by a thread that runs none, or yielding
     /// with its time slice over.
     pub fn remote_schedule_count(&self) -> u64 {
-        self.handle.sched.global.injects.get()
+        self.handle.sched.stats.injects.get()
     }
 
     /// How often a task had to yield because its budget or its time slice was used up.
@@ -280,8 +327,8 @@ impl RuntimeMetrics {
 
 /// gmp's own: tokio has none of these.
 impl RuntimeMetrics {
-    fn global(&self) -> &Global {
-        &self.handle.sched.global
+    fn shared(&self) -> &Global {
+        &self.handle.sched.stats
     }
 
     /// Threads of the runtime, sysmon not counted.
@@ -291,12 +338,7 @@ impl RuntimeMetrics {
 
     /// Threads that have a P and nothing to run, and search for work.
     pub fn num_spinning_threads(&self) -> usize {
-        self.handle.sched.idle_and_spinning().1
-    }
-
-    /// Permits to run tasks that nobody uses now.
-    pub fn num_idle_workers(&self) -> usize {
-        self.handle.sched.idle_and_spinning().0
+        self.handle.sched.spinning()
     }
 
     /// How often the system was asked for I/O events, or slept in.
@@ -304,56 +346,16 @@ impl RuntimeMetrics {
         self.handle.sched.netpoll().polls()
     }
 
-    /// How often `block_in_place` gave a P away.
-    pub fn handoff_count(&self) -> u64 {
-        self.global().handoffs.get()
-    }
-
-    /// How often a permit was taken from a poll that lasted.
-    pub fn retake_count(&self) -> u64 {
-        self.global().retakes.get()
-    }
-
-    /// How often a poll that was to lose its permit had just ended.
-    pub fn undone_mark_count(&self) -> u64 {
-        self.global().undone_marks.get()
-    }
-
-    /// How often a thread came out of a poll that had lost its permit, and found an idle one.
-    pub fn regain_count(&self) -> u64 {
-        self.global().regains.get()
-    }
-
-    /// How often such a thread found none, and went to sleep.
-    pub fn retirement_count(&self) -> u64 {
-        self.global().retirements.get()
-    }
-
-    /// Tasks that were taken out of the queues of polls that had lost their permit.
-    pub fn drained_count(&self) -> u64 {
-        self.global().drained.get()
-    }
-
-    /// Threads that are now inside polls that have lost their permit.
-    pub fn num_extra_threads(&self) -> u64 {
-        self.global().extra_ms_now.get()
-    }
-
-    /// The most that there ever were.
-    pub fn max_extra_threads(&self) -> u64 {
-        self.global().extra_ms_peak.get()
-    }
-
     /// Polls that took as long as a threshold that was set
     /// ([`Builder::on_long_poll`](super::Builder::on_long_poll), `GMPDEBUG=longpoll=ms`).
     pub fn long_poll_count(&self) -> u64 {
-        self.global().long_polls.get()
+        self.shared().long_polls.get()
     }
 
     /// The longest poll that was timed; zero if none was. Polls are timed while anything is watched that needs
     /// it: histograms, statistics, long polls, a trace.
     pub fn longest_poll(&self) -> Duration {
-        Duration::from_nanos(self.global().longest_poll.get())
+        Duration::from_nanos(self.shared().longest_poll.get())
     }
 }
 

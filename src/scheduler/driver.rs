@@ -14,10 +14,10 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::context;
+use super::observe::trace::Event;
 use super::proc::Local;
 use super::root::{self, Root};
 use super::sched::{Sched, SchedRef};
-use super::watch::trace::Event;
 use crate::g::block;
 use crate::g::raw::G;
 use crate::primitives::note::Note;
@@ -207,7 +207,7 @@ impl Sched {
         } else {
             Some(Duration::from_nanos(deadline.saturating_sub(self.now())))
         };
-        let timeout = self.watch_bound(timeout);
+        let timeout = self.observe_bound(timeout);
         if may_sleep || self.netpoll.has_sources() {
             if let Some(mut poller) = self.netpoll.try_poller() {
                 if may_sleep {

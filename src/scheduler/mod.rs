@@ -57,11 +57,13 @@ pub(crate) mod m;
 #[cfg(all(test, gmp_loom, feature = "time"))]
 mod models;
 pub(crate) mod netpoll;
+pub(crate) mod observe;
 pub(crate) mod p;
 pub(crate) mod proc;
 pub(crate) mod procresize;
 pub(crate) mod procs;
 pub(crate) mod ready;
+pub(crate) mod retake;
 pub(crate) mod root;
 pub(crate) mod runq;
 pub(crate) mod sched;
@@ -74,4 +76,4 @@ pub(crate) mod sysmon;
 #[cfg(all(test, not(gmp_loom)))]
 pub(crate) mod testing;
 pub(crate) mod timers;
-pub(crate) mod watch;
+mod watch;

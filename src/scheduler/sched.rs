@@ -21,11 +21,12 @@ use super::context;
 use super::globrunq::Globrunq;
 use super::m::M;
 use super::netpoll::Netpoll;
+use super::observe::Observer;
 use super::p::{Shell, P};
 use super::root::Root;
 use super::stats::Global;
+use super::sysmon;
 use super::timers::Timers;
-use super::watch::Watch;
 use crate::g::allg::Shard;
 use crate::g::cell::{Header, Place};
 use crate::g::raw::{GRef, G};
@@ -34,7 +35,7 @@ use crate::primitives::appendvec::AppendVec;
 use crate::primitives::note::Note;
 use crate::primitives::padded::Padded;
 use crate::primitives::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicU8, AtomicUsize,
     Ordering::{AcqRel, Relaxed, Release, SeqCst},
 };
 use crate::primitives::sync::{thread, Arc, Mutex};
@@ -56,19 +57,22 @@ pub(crate) struct Sched {
     pub(super) poll_until: AtomicU64,
     /// When (ns) the poller last woke up for timers. Written by its holder.
     pub(super) timers_ran: AtomicU64,
-    /// Threads in `block_on` whose shells hold work that only others run.
-    pub(super) nroots: AtomicU32,
+    /// Shells whose owners run nothing of what is in them: of threads in `block_on`, and `Blocked` ones.
+    pub(super) nunattended: AtomicU32,
     closed: AtomicBool,
-    /// There is a sysmon to see polls that last, or there never will be one (current_thread). Until then
-    /// whoever leaves something to it starts it.
-    pub(super) watched: AtomicBool,
+    /// What sysmon wants to be told; see there.
+    pub(super) sysmon_wants: AtomicU8,
     /// sysmon sleeps for good, until a permit is taken. Set under the lock.
     pub(super) sysmon_waits: AtomicBool,
     /// The last try to start a thread failed: Ms look at the global queue once more before they sleep.
     /// Written under the lock.
     pub(super) no_threads: AtomicBool,
     pub(super) sysmon_note: Note,
-    pub(crate) procs: u32,
+    /// Go's `gomaxprocs`. Written under the lock.
+    nprocs: AtomicU32,
+    /// Somebody has said how many.
+    pub(super) procs_set: AtomicBool,
+    pub(crate) stats: Global,
     pub(super) globrunq: Globrunq,
     /// Every shell there ever was, by id; shells are freed with the scheduler.
     shells: AppendVec<AtomicPtr<P>>,
@@ -76,9 +80,7 @@ pub(crate) struct Sched {
     pub(super) blocking: Blocking,
     /// The all-G shard of threads without a shell, whose owner is who holds this lock.
     foreign: Mutex<Shard>,
-    /// Counters that belong to no shell.
-    pub(crate) global: Global,
-    pub(crate) watch: Padded<Watch>,
+    pub(crate) observe: Padded<Observer>,
     pub(crate) config: Config,
     pub(crate) id: u64,
     epoch: Instant,
@@ -100,6 +102,8 @@ pub(super) struct Locked {
     pub(super) mexited: usize,
     /// After the close: the last M to end does step 6 of the shutdown.
     pub(super) remainder_left: bool,
+    /// Shells that are `Blocked`.
+    pub(super) nmarked: usize,
     /// Ms that run blocking closures, or are on the way to.
     pub(super) nblocking: usize,
     /// One of those has been started and has not yet taken a closure.
@@ -159,6 +163,7 @@ impl Sched {
                 sysmon: None,
                 mexited: 0,
                 remainder_left: false,
+                nmarked: 0,
                 nblocking: 0,
                 blocking_starting: false,
                 drivers: Vec::new(),
@@ -169,27 +174,32 @@ impl Sched {
             needspinning: AtomicBool::new(false),
             poll_until: AtomicU64::new(0),
             timers_ran: AtomicU64::new(0),
-            nroots: AtomicU32::new(0),
+            nunattended: AtomicU32::new(0),
             closed: AtomicBool::new(false),
-            watched: AtomicBool::new(!config.sysmon),
+            sysmon_wants: AtomicU8::new(if config.sysmon {
+                sysmon::START
+            } else {
+                sysmon::NOTHING
+            }),
             sysmon_waits: AtomicBool::new(false),
             no_threads: AtomicBool::new(false),
             sysmon_note: Note::new(),
-            procs: procs as u32,
+            nprocs: AtomicU32::new(0),
+            procs_set: AtomicBool::new(false),
+            stats: Global::new(),
             globrunq: Globrunq::new(),
             shells: AppendVec::new(),
             netpoll,
             blocking: Blocking::new(),
             foreign: Mutex::new(Shard::new(FOREIGN_SHARD)),
-            global: Global::new(),
-            watch: Padded(Watch::new(&config.watch)),
+            observe: Padded(Observer::new(&config.observe)),
             config,
             id: next_sched_id(),
             epoch: Instant::now(),
         });
         let sched = SchedRef(NonNull::from(Box::leak(sched)));
-        super::procresize::procresize(&sched, procs);
-        if sched.watch_from_start() {
+        sched.procresize(procs);
+        if sched.observe_from_start() {
             sched.leave_to_sysmon();
         }
         Ok(sched)
@@ -231,6 +241,19 @@ impl Sched {
     pub(super) fn stock_of(&self, p: &P) -> usize {
         // SAFETY: a shell on the idle or the spare list belongs to who holds the lock.
         unsafe { Shell::assume(p) }.drain_sched_refs()
+    }
+
+    /// How many Gs run at a time: Go's `gomaxprocs`.
+    #[inline]
+    pub(crate) fn procs(&self) -> usize {
+        // Relaxed: a number; what goes by it exactly reads it under the lock.
+        self.nprocs.load(Relaxed) as usize
+    }
+
+    /// Under the lock.
+    pub(super) fn set_nprocs(&self, _locked: &mut Locked, procs: usize) {
+        // Relaxed: as its reader.
+        self.nprocs.store(procs as u32, Relaxed);
     }
 
     /// Has the shutdown begun? (Relaxed: who must not miss it puts a full fence before.)
@@ -280,6 +303,12 @@ impl Sched {
         self.shells().map(|p| p.allg.live()).sum::<usize>() + self.foreign.lock().live()
     }
 
+    /// Permits that nobody uses.
+    pub(crate) fn idle_permits(&self) -> usize {
+        // Relaxed: a number for the curious.
+        self.npidle.load(Relaxed) as usize
+    }
+
     /// Gs in the global queue.
     pub(crate) fn global_len(&self) -> usize {
         self.globrunq.len()
@@ -292,10 +321,10 @@ impl Sched {
         (locked.threads.len(), locked.midle.len(), locked.nblocking)
     }
 
-    /// Permits that are idle, and Ms that search for work. For metrics.
-    pub(crate) fn idle_and_spinning(&self) -> (usize, usize) {
-        // Relaxed: looks.
-        (self.npidle.load(Relaxed) as usize, self.nmspinning.load(Relaxed) as usize)
+    /// Ms that search for work. For metrics.
+    pub(crate) fn spinning(&self) -> usize {
+        // Relaxed: a look.
+        self.nmspinning.load(Relaxed) as usize
     }
 
     /// The shell that was made with the permit of this number, for its counters.
@@ -315,7 +344,7 @@ impl Sched {
 
     /// Lists a G that is spawned by a thread without a shell.
     pub(super) fn list_foreign(&self, g: &G, header: NonNull<Header>) {
-        self.global.foreign_spawns.add(1);
+        self.stats.foreign_spawns.add(1);
         let shard = self.foreign.lock();
         // SAFETY: the lock makes us the shard's owner.
         let place = unsafe { shard.reserve() };
@@ -443,7 +472,7 @@ impl Drop for SchedRef {
 
 impl std::fmt::Debug for SchedRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sched").field("id", &self.id).field("procs", &self.procs).finish()
+        f.debug_struct("Sched").field("id", &self.id).field("procs", &self.procs()).finish()
     }
 }
 

@@ -48,10 +48,9 @@ impl Shared {
         self.0.fetch_add(n, Relaxed);
     }
 
-    /// For counts of what there is now. Answers what is left.
-    #[allow(dead_code)] // of the parts that count what there is now
-    pub(crate) fn sub(&self, n: u64) -> u64 {
-        self.0.fetch_sub(n, Relaxed).wrapping_sub(n)
+    /// Says how many there are now.
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Relaxed);
     }
 
     /// Makes it at least `n`.
@@ -136,21 +135,21 @@ impl Stats {
 pub(crate) struct Global {
     /// Gs made by threads without a shell.
     pub(crate) foreign_spawns: Shared,
-    /// Gs queued by threads without a shell.
+    /// Gs queued by threads without a shell, or with their slice over.
     pub(crate) injects: Spread,
-    /// Permits taken back from polls that last.
+    /// Permits taken from polls that lasted too long.
     pub(crate) retakes: Shared,
-    /// Marks that were taken off again, because the poll had ended.
+    /// Such that were given back at once, because the poll had just ended.
     pub(crate) undone_marks: Shared,
-    /// Ms that came out of such a poll and got a permit at once.
+    /// Ms that came back from such a poll and found an idle permit.
     pub(crate) regains: Shared,
-    /// Ms that got none, and retired their shells.
+    /// Ms that came back and found none.
     pub(crate) retirements: Shared,
-    /// Gs taken out of the shells of such polls, for others to run.
+    /// Gs moved out of the queues of such polls.
     pub(crate) drained: Shared,
-    /// Ps given away by `block_in_place`.
+    /// Ps handed over by `block_in_place`.
     pub(crate) handoffs: Shared,
-    /// Ms now inside polls that have lost their permit.
+    /// Ms inside of such polls now.
     pub(crate) extra_ms_now: Shared,
     /// The most there ever were.
     pub(crate) extra_ms_peak: Shared,

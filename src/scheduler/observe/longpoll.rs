@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::super::p::P;
 use super::super::stats::Global;
-use super::WatchConfig;
+use super::ObserveConfig;
 use crate::g::id::Id;
 use crate::primitives::foreign;
 
@@ -87,7 +87,7 @@ pub(super) struct LongPolls {
 }
 
 impl LongPolls {
-    pub(super) fn new(config: &WatchConfig) -> LongPolls {
+    pub(super) fn new(config: &ObserveConfig) -> LongPolls {
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         LongPolls {
             print_from: config.debug.longpoll.map(ns),
@@ -127,10 +127,10 @@ impl LongPolls {
         let Some(polling) = p.polling() else { return };
         let ns = now.saturating_sub(polling.since);
         // Relaxed (both): sysmon's own.
-        if ns < from || p.watch.reported.load(Relaxed) == polling.tick {
+        if ns < from || p.observe.reported.load(Relaxed) == polling.tick {
             return;
         }
-        p.watch.reported.store(polling.tick, Relaxed);
+        p.observe.reported.store(polling.tick, Relaxed);
         let (_, left_out) = self.enter(polling.site, now, false, true);
         if let Some(left_out) = left_out {
             super::say(&format!(
@@ -184,8 +184,8 @@ mod tests {
     use crate::g::id::next_single;
     use std::sync::atomic::AtomicU64;
 
-    fn config(print: Option<u64>, hook: Option<(u64, LongPollHook)>) -> WatchConfig {
-        let mut config = WatchConfig::default();
+    fn config(print: Option<u64>, hook: Option<(u64, LongPollHook)>) -> ObserveConfig {
+        let mut config = ObserveConfig::default();
         config.debug.longpoll = print.map(Duration::from_millis);
         config.on_long_poll = hook.map(|(ms, hook)| (Duration::from_millis(ms), hook));
         config

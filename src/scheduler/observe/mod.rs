@@ -1,7 +1,7 @@
 //! Watching the scheduler: schedtrace, dumps, long polls, histograms, the event trace. In every build.
 //!
-//! **What it costs when off.** One word, [`Watch::flags`], says what is on. It is zero in a runtime that
-//! nobody watches; `run_g` (once per poll) and `watch_queued` (once per queueing) load it and go on. It
+//! **What it costs when off.** One word, [`Observer::flags`], says what is on. It is zero in a runtime that
+//! nobody watches; `run_g` (once per poll) and `observe_queued` (once per queueing) load it and go on. It
 //! lies on a line that is otherwise only read. Neither reads the clock. All the rest of this folder is
 //! behind that branch, in functions that are not inlined, or is called by somebody who asked: `dump` walks
 //! the all-G list, `metrics` reads counters.
@@ -10,9 +10,9 @@
 //! add a lock of one of 64 maps per queueing and twice per poll (`tasks.rs` says why they are not in the
 //! G's header). The trace adds an entry into a ring of the thread's own.
 //!
-//! Protocol of a watched poll (`run_watched`):
+//! Protocol of a watched poll (`run_observed`):
 //!
-//! 1. The start is noted in the shell ([`PWatch`]), with the shell's tick, which is odd. Who reads it
+//! 1. The start is noted in the shell ([`PObserver`]), with the shell's tick, which is odd. Who reads it
 //!    (sysmon, a dump, the end of a trace) takes it as going on while that is still the shell's tick.
 //! 2. The G is polled. It may give the shell away: then the shell's tick moves, which says so.
 //! 3. Flags are read again, since they may have changed, and the poll is entered wherever it belongs: the
@@ -62,7 +62,7 @@ const QUEUED: u32 = LATENCIES | TASKS;
 
 /// What the builder and the environment asked for.
 #[derive(Clone, Default)]
-pub(crate) struct WatchConfig {
+pub(crate) struct ObserveConfig {
     pub(crate) debug: Debug,
     pub(crate) poll_times: bool,
     pub(crate) latencies: bool,
@@ -71,7 +71,7 @@ pub(crate) struct WatchConfig {
 }
 
 /// The scheduler's part. On lines of its own, see the module's text.
-pub(crate) struct Watch {
+pub(crate) struct Observer {
     flags: AtomicU32,
     pub(super) tracing: Tracing,
     pub(super) tasks: Tasks,
@@ -80,8 +80,8 @@ pub(crate) struct Watch {
     next_line: AtomicU64,
 }
 
-impl Watch {
-    pub(crate) fn new(config: &WatchConfig) -> Watch {
+impl Observer {
+    pub(crate) fn new(config: &ObserveConfig) -> Observer {
         let long = config.debug.longpoll.is_some() || config.on_long_poll.is_some();
         let flags = [
             (config.poll_times, POLL_TIMES),
@@ -90,7 +90,7 @@ impl Watch {
             (config.tasks || config.debug.tasks, TASKS),
         ];
         let flags = flags.iter().filter(|(on, _)| *on).fold(0, |all, (_, flag)| all | flag);
-        let watch = Watch {
+        let observer = Observer {
             flags: AtomicU32::new(flags),
             tracing: Tracing::new(),
             tasks: Tasks::new(),
@@ -98,9 +98,9 @@ impl Watch {
             next_line: AtomicU64::new(0),
         };
         if let Some(path) = &config.debug.trace {
-            watch.trace_from_start(path.clone());
+            observer.trace_from_start(path.clone());
         }
-        watch
+        observer
     }
 
     /// What is on.
@@ -133,7 +133,7 @@ impl Watch {
 }
 
 /// A shell's part: what it is polling, while somebody watches, and its histograms.
-pub(crate) struct PWatch {
+pub(crate) struct PObserver {
     /// The last watched poll; see [`P::polling`]. A lock that only readers of pictures contend for.
     polling: Mutex<Option<Polling>>,
     /// The tick of the last poll that was reported while it went on. sysmon's.
@@ -153,9 +153,9 @@ pub(super) struct Polling {
     pub(super) tick: u64,
 }
 
-impl PWatch {
-    pub(super) fn new() -> Box<PWatch> {
-        Box::new(PWatch {
+impl PObserver {
+    pub(super) fn new() -> Box<PObserver> {
+        Box::new(PObserver {
             polling: Mutex::new(None),
             reported: AtomicU64::new(0),
             poll_times: Histogram::new(),
@@ -172,7 +172,7 @@ impl PWatch {
 impl P {
     /// The watched poll that goes on here, if there is one.
     pub(super) fn polling(&self) -> Option<Polling> {
-        let polling = (*self.watch.last())?;
+        let polling = (*self.observe.last())?;
         // Relaxed: the lock showed us the tick that was stored before the entry, or a later one. The same
         // one: that poll goes on, or did a moment ago.
         (self.tick.load(Relaxed) == polling.tick).then_some(polling)
@@ -183,27 +183,27 @@ impl Sched {
     /// Polls a G, under the eyes of whoever watches.
     #[inline(always)]
     pub(super) fn run_g(&self, shell: Shell<'_>, g: G) -> Ran {
-        if self.watch.flags() == 0 {
+        if self.observe.flags() == 0 {
             g.run()
         } else {
-            self.run_watched(shell, g)
+            self.run_observed(shell, g)
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn run_watched(&self, shell: Shell<'_>, g: G) -> Ran {
+    fn run_observed(&self, shell: Shell<'_>, g: G) -> Ran {
         let p = shell.p();
         let (id, site) = (g.header().id, g.header().spawned_at);
         let start = self.now();
         // Relaxed: our own shell's.
         let tick = p.tick.load(Relaxed);
-        *p.watch.last() = Some(Polling { site, id: id.0.get(), since: start, tick });
-        let flags = self.watch.flags();
+        *p.observe.last() = Some(Polling { site, id: id.0.get(), since: start, tick });
+        let flags = self.observe.flags();
         if flags & QUEUED != 0 {
-            let queued = self.watch.tasks.begin(id, start);
+            let queued = self.observe.tasks.begin(id, start);
             if let (Some(queued), true) = (queued, flags & LATENCIES != 0) {
-                p.watch.latencies.add(start.saturating_sub(queued));
+                p.observe.latencies.add(start.saturating_sub(queued));
             }
         }
         let gave_away = trace::begin_poll();
@@ -215,21 +215,21 @@ impl Sched {
         // Relaxed: it moved if this poll gave the shell away, by this thread's own doing.
         let kept = p.tick.load(Relaxed) == tick;
         // Again: somebody may have begun to watch, or stopped.
-        let flags = self.watch.flags();
+        let flags = self.observe.flags();
         if flags & QUEUED != 0 {
-            self.watch.tasks.end(id, ns, matches!(ran, Ran::Done));
+            self.observe.tasks.end(id, ns, matches!(ran, Ran::Done));
         }
         if flags & TRACE != 0 {
             self.trace_poll(p, trace::Slice { site, id: id.0.get(), start, end, kept });
         }
         trace::end_poll(gave_away);
         if kept {
-            self.global.longest_poll.raise(ns);
+            self.stats.longest_poll.raise(ns);
             if flags & POLL_TIMES != 0 {
-                p.watch.poll_times.add(ns);
+                p.observe.poll_times.add(ns);
             }
             if flags & LONG_POLLS != 0 {
-                self.watch.long_polls.finished(&self.global, end, id, site, ns);
+                self.observe.long_polls.finished(&self.stats, end, id, site, ns);
             }
         }
         ran
@@ -237,8 +237,8 @@ impl Sched {
 
     /// A G was made Runnable and is about to be queued.
     #[inline(always)]
-    pub(super) fn watch_queued(&self, g: &G) {
-        if self.watch.flags() & QUEUED != 0 {
+    pub(super) fn observe_queued(&self, g: &G) {
+        if self.observe.flags() & QUEUED != 0 {
             self.note_queued(g);
         }
     }
@@ -246,16 +246,16 @@ impl Sched {
     #[cold]
     #[inline(never)]
     fn note_queued(&self, g: &G) {
-        self.watch.tasks.queued(g.header().id, self.now());
+        self.observe.tasks.queued(g.header().id, self.now());
     }
 
     /// sysmon's part, once per round: lines of schedtrace that are due, long polls that go on. Answers how
     /// long it may sleep at most; `None`: as long as it likes.
-    pub(super) fn watch_round(&self) -> Option<Duration> {
-        if self.watch.flags() & LONG_POLLS != 0 {
+    pub(super) fn observe_round(&self) -> Option<Duration> {
+        if self.observe.flags() & LONG_POLLS != 0 {
             let now = self.now();
             for p in self.shells() {
-                self.watch.long_polls.going_on(p, now);
+                self.observe.long_polls.going_on(p, now);
             }
         }
         self.schedtrace_due()
@@ -263,7 +263,7 @@ impl Sched {
 
     /// current_thread has no sysmon: the driver does its part before it sleeps, no longer than until the next
     /// line is due.
-    pub(super) fn watch_bound(&self, timeout: Option<Duration>) -> Option<Duration> {
+    pub(super) fn observe_bound(&self, timeout: Option<Duration>) -> Option<Duration> {
         match self.schedtrace_due() {
             None => timeout,
             Some(most) => Some(timeout.map_or(most, |timeout| timeout.min(most))),
@@ -271,8 +271,8 @@ impl Sched {
     }
 
     /// Must sysmon run from the beginning, although nobody has left it anything?
-    pub(super) fn watch_from_start(&self) -> bool {
-        self.config.watch.debug.schedtrace.is_some()
+    pub(super) fn observe_from_start(&self) -> bool {
+        self.config.observe.debug.schedtrace.is_some()
     }
 }
 

@@ -26,10 +26,6 @@ fn queued(p: &P) -> usize {
 }
 
 impl Sched {
-    fn nprocs(&self) -> usize {
-        self.procs as usize
-    }
-
     /// The picture at this moment, without a newline at its end.
     pub(crate) fn schedtrace(&self, detail: bool) -> String {
         let mut text = String::new();
@@ -53,14 +49,14 @@ impl Sched {
             "SCHED {}ms: gomaxprocs={} idleprocs={idle} threads={} spinningthreads={} \
              needspinning={} idlethreads={idle_threads} runqueue={} [",
             self.now() / 1_000_000,
-            self.nprocs(),
+            self.procs(),
             threads + usize::from(sysmon),
             self.nmspinning.load(Relaxed),
             u8::from(self.needspinning.load(Relaxed)),
             self.global_len(),
         )?;
         let shells: Vec<&P> = self.shells().collect();
-        let (ps, others) = shells.split_at(self.nprocs().min(shells.len()));
+        let (ps, others) = shells.split_at(self.procs().min(shells.len()));
         let lengths =
             |ps: &[&P]| ps.iter().map(|p| queued(p).to_string()).collect::<Vec<_>>().join(" ");
         write!(out, "{}]", lengths(ps))?;
@@ -79,7 +75,7 @@ impl Sched {
                 "\n  P{}: status={:?} schedtick={} inpoll={} runqsize={} runnext={} timers={} polls={}",
                 p.id,
                 p.role(),
-                tick / 2,
+                p.schedtick(),
                 tick & 1 == 1,
                 p.runq.len(),
                 u8::from(p.runq.has_next()),
@@ -120,18 +116,18 @@ impl Sched {
     /// Writes the line that is due, if one is, and answers how long until the next. `None`: schedtrace is
     /// off. Several threads may call it: one of them writes.
     pub(super) fn schedtrace_due(&self) -> Option<Duration> {
-        let debug = &self.config.watch.debug;
+        let debug = &self.config.observe.debug;
         let every = debug.schedtrace?;
         let period = every.as_nanos() as u64;
         let now = self.now();
         // Relaxed: the swap decides who writes; it publishes nothing.
-        let due = self.watch.next_line.load(Relaxed);
+        let due = self.observe.next_line.load(Relaxed);
         if now < due {
             return Some(Duration::from_nanos(due - now));
         }
         // Late by more than a period: no lines are made up for.
         let next = (due + period).max(now / period * period + period);
-        if self.watch.next_line.compare_exchange(due, next, Relaxed, Relaxed).is_ok() {
+        if self.observe.next_line.compare_exchange(due, next, Relaxed, Relaxed).is_ok() {
             super::say(&self.schedtrace(debug.scheddetail));
         }
         Some(Duration::from_nanos(next.saturating_sub(now)))

@@ -34,7 +34,7 @@ use std::time::Duration;
 use super::super::context;
 use super::super::p::P;
 use super::super::sched::Sched;
-use super::{Watch, TRACE};
+use super::{Observer, TRACE};
 
 /// Entries of a ring unless the caller says otherwise: 3 MiB if it is full, which takes a thread with
 /// short polls some 10 ms, and one with polls of a millisecond a minute. A guess.
@@ -46,7 +46,6 @@ const MAX_EVENTS: usize = 1 << 24;
 /// What happened. In the row of this thread's shell, or, if it has none, of the thread; where a `p` is
 /// named, in the row of that shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code)] // those of the retake, of whoever takes permits back
 pub(crate) enum Event {
     /// Gs were taken out of another shell's queue.
     Steal { from: u32 },
@@ -219,7 +218,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Watch {
+impl Observer {
     /// For a scheduler that is being made.
     pub(super) fn trace_from_start(&self, file: PathBuf) {
         let began = self.begin_session(Session::new(0, EVENTS, Some(file)));
@@ -262,7 +261,7 @@ impl Sched {
     /// Enters an event into the trace, if one runs. Not under `sched.lock`.
     #[inline(always)]
     pub(crate) fn trace(&self, event: Event) {
-        if self.watch.flags() & TRACE != 0 {
+        if self.observe.flags() & TRACE != 0 {
             self.trace_event(event);
         }
     }
@@ -285,7 +284,7 @@ impl Sched {
                 }
             });
         }
-        self.watch.with_ring(|ring| ring.push(Entry { at, p, what: What::Event(event) }));
+        self.observe.with_ring(|ring| ring.push(Entry { at, p, what: What::Event(event) }));
     }
 
     /// Enters a poll that has ended.
@@ -296,7 +295,7 @@ impl Sched {
             Entry { at: from, p, what }
         };
         let gave_away = GAVE_AWAY.with(Cell::get);
-        self.watch.with_ring(|ring| {
+        self.observe.with_ring(|ring| {
             if kept {
                 ring.push(part(Some(p.id), start, end));
             } else if gave_away >= start {
@@ -317,7 +316,7 @@ impl Sched {
                 format!("events_per_thread is {}; accepted: 1 to {MAX_EVENTS}", config.events),
             ));
         }
-        if !self.watch.begin_session(Session::new(self.now(), config.events, None)) {
+        if !self.observe.begin_session(Session::new(self.now(), config.events, None)) {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a trace is running already"));
         }
         Ok(())
@@ -326,9 +325,9 @@ impl Sched {
     /// See [`Handle::stop_trace`](crate::runtime::Handle::stop_trace).
     pub(crate) fn stop_trace(&self) -> Option<Trace> {
         let session = {
-            let mut running = lock(&self.watch.tracing.session);
+            let mut running = lock(&self.observe.tracing.session);
             let session = running.take()?;
-            self.watch.set(TRACE, false);
+            self.observe.set(TRACE, false);
             session
         };
         let trace = self.collect(&session);
@@ -341,7 +340,7 @@ impl Sched {
     /// The scheduler has ended, or does not wait for who goes on.
     pub(crate) fn trace_at_end(&self) {
         let from_environment =
-            lock(&self.watch.tracing.session).as_ref().is_some_and(|s| s.file.is_some());
+            lock(&self.observe.tracing.session).as_ref().is_some_and(|s| s.file.is_some());
         if from_environment {
             // Written by it.
             let _trace = self.stop_trace();
@@ -356,7 +355,7 @@ impl Sched {
                 None => format!("gmp {}", self.id),
             },
             threads: Vec::new(),
-            ps: (0..self.procs).collect(),
+            ps: (0..self.procs() as u32).collect(),
             entries: Vec::new(),
             dropped: 0,
             start: session.start,

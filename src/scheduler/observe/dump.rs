@@ -192,7 +192,7 @@ impl Dump {
                 Status::Dead => TaskState::Dead,
             };
             let stats =
-                if sched.watch.tasks_on() { sched.watch.tasks.get(header.id) } else { None };
+                if sched.observe.tasks_on() { sched.observe.tasks.get(header.id) } else { None };
             let address = std::ptr::from_ref(header).cast::<()>();
             tasks.push(TaskDump {
                 id: header.id,
