@@ -10,6 +10,7 @@ use std::panic::Location;
 
 use super::config::Flavor;
 use super::context;
+use super::observe::trace::Event;
 use super::p::{Role, Shell, P};
 use super::sched::{Sched, SchedRef};
 use crate::g::join::JoinHandle;
@@ -60,6 +61,7 @@ pub(crate) fn block_in_place<F: FnOnce() -> R, R>(f: F) -> R {
 
 impl Sched {
     fn entersyscallblock(&self, shell: Shell<'_>) {
+        self.trace(Event::Handoff);
         // The next owner starts between polls.
         shell.set_in_poll(false);
         if shell.role() == Role::Blocked && !self.regain(shell) {
@@ -119,6 +121,7 @@ impl Sched {
             if let Some(shell) = context::shell_of(self) {
                 shell.set_in_poll(true);
             }
+            self.trace(Event::Regain);
         }
     }
 }

@@ -57,6 +57,7 @@ pub(crate) mod m;
 #[cfg(all(test, gmp_loom, feature = "time"))]
 mod models;
 pub(crate) mod netpoll;
+pub(crate) mod observe;
 pub(crate) mod p;
 pub(crate) mod proc;
 pub(crate) mod procresize;

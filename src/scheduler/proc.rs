@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::context;
 use super::netpoll::Poller;
+use super::observe::trace::Event;
 use super::p::{Role, Shell, P};
 use super::sched::Sched;
 use super::spin::Spin;
@@ -95,7 +96,7 @@ impl Sched {
         shell.set_in_poll(true);
         let ran = {
             let _budget = coop::enter(Some(&shell.p().preempt));
-            g.run()
+            self.run_g(shell, g)
         };
         // The poll may have given the shell away.
         match (context::shell_of(self), ran) {
@@ -198,6 +199,7 @@ impl Sched {
                 Some(p) => {
                     self.acquirep(p);
                     local.busy_since = Instant::now();
+                    self.trace(Event::Unpark);
                     let Some(acquired) = context::shell_of(self) else {
                         unreachable!("acquirep just set the shell")
                     };
@@ -344,6 +346,8 @@ impl Sched {
         shell.stats.busy_ns.add(local.busy_since.elapsed().as_nanos() as u64);
         let p = self.releasep(shell);
         self.pidleput(&mut locked, p);
+        drop(locked);
+        self.trace(Event::Park { p: p.id });
         true
     }
 
@@ -501,7 +505,12 @@ impl Sched {
         timeout: Option<Duration>,
         ready: &mut Vec<Waker>,
     ) {
-        if let Err(error) = poller.poll(timeout, ready) {
+        let before = ready.len();
+        let polled = poller.poll(timeout, ready);
+        if ready.len() > before {
+            self.trace(Event::Netpoll { ready: (ready.len() - before) as u32 });
+        }
+        if let Err(error) = polled {
             eprintln!(
                 "gmp: the I/O poller failed: {error}. Was one of its file descriptors closed?"
             );

@@ -31,6 +31,7 @@
 
 use super::context;
 use super::limits::EXTRA_PER_P;
+use super::observe::trace::Event;
 use super::p::{Role, Shell, P};
 use super::sched::{Locked, PPtr, Sched};
 use crate::primitives::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -55,6 +56,8 @@ impl Sched {
                 }
                 locked.spare.push(spare);
                 self.stats.undone_marks.add(1);
+                drop(locked);
+                self.trace(Event::Unmark { p: p.id });
                 return false;
             }
             self.stats.retakes.add(1);
@@ -62,8 +65,10 @@ impl Sched {
                 self.pidleput(&mut locked, spare.get(self));
             }
         }
+        self.trace(Event::Retake { p: p.id });
         if !broken("retire_no_drain") {
-            self.drain(p);
+            let gs = self.drain(p) as u32;
+            self.trace(Event::Drain { p: p.id, gs });
         }
         if !broken("retake_no_wakep") {
             self.wakep();
@@ -133,6 +138,8 @@ impl Sched {
             self.unmark(&mut locked);
             shell.set_role(Role::Running);
             self.stats.regains.add(1);
+            drop(locked);
+            self.trace(Event::Regain);
             return true;
         }
         // R7. Nobody but us puts into it, so once it is empty it stays so.
@@ -144,6 +151,7 @@ impl Sched {
         self.spare_marked(&mut locked, p);
         self.stats.retirements.add(1);
         drop(locked);
+        self.trace(Event::Retire);
         self.wakep();
         false
     }
