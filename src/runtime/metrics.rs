@@ -58,6 +58,12 @@ impl RuntimeMetrics {
         self.handle.sched.stats.retirements.get()
     }
 
+    /// How many polls were made without a permit from the start, because the task's polls last time and
+    /// again.
+    pub fn polls_set_aside(&self) -> u64 {
+        self.handle.sched.stats.set_aside.get()
+    }
+
     /// How many tasks were moved away from behind such polls.
     pub fn drained(&self) -> u64 {
         self.handle.sched.stats.drained.get()

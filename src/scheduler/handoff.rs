@@ -34,7 +34,7 @@ struct ExitSyscall<'a>(&'a SchedRef);
 
 impl Drop for ExitSyscall<'_> {
     fn drop(&mut self) {
-        self.0.exitsyscall();
+        self.0.exitsyscall(true);
     }
 }
 
@@ -110,15 +110,15 @@ impl Sched {
         self.startm(p, m, spinning);
     }
 
-    /// Go's `exitsyscall`: a permit for the rest of the poll, if one is idle.
-    fn exitsyscall(&self) {
+    /// Go's `exitsyscall`: a permit, if one is idle; for the rest of the poll, if that goes on.
+    pub(super) fn exitsyscall(&self, in_poll: bool) {
         let p = {
             let mut locked = self.lock.lock();
             self.pidleget(&mut locked)
         };
         if let Some(p) = p {
             self.acquirep(p.get(self));
-            if let Some(shell) = context::shell_of(self) {
+            if let (Some(shell), true) = (context::shell_of(self), in_poll) {
                 shell.set_in_poll(true);
             }
             self.trace(Event::Regain);

@@ -52,6 +52,7 @@ pub(crate) mod context;
 pub(crate) mod driver;
 pub(crate) mod globrunq;
 pub(crate) mod handoff;
+mod hogs;
 pub(crate) mod limits;
 pub(crate) mod m;
 #[cfg(all(test, gmp_loom, feature = "time"))]

@@ -17,6 +17,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
+use super::hogs::Why;
 use super::limits::SCHED_REF_BATCH;
 use super::observe::PObserver;
 use super::runq::Runq;
@@ -64,6 +65,8 @@ pub(crate) struct P {
     pub(crate) preempt: Preempt,
     /// Slices begun, modulo 2^32. Stored by the owner alone.
     schedtick: AtomicU32,
+    /// Why the permit was taken away. Written under `sched.lock` with the mark.
+    why: AtomicU8,
     /// The thread that owns the shell, as its `ThreadId`. Stored by the owner alone.
     thread: AtomicU64,
     pub(crate) stats: Stats,
@@ -100,6 +103,7 @@ impl P {
             tick: Padded(AtomicU64::new(0)),
             preempt: Preempt::new(),
             schedtick: AtomicU32::new(0),
+            why: AtomicU8::new(0),
             thread: AtomicU64::new(0),
             stats: Stats::new(),
             id,
@@ -133,6 +137,26 @@ impl P {
     pub(crate) fn schedtick(&self) -> u32 {
         // Relaxed: a counter with one writer.
         self.schedtick.load(Relaxed)
+    }
+
+    /// Why the shell is `Blocked`; `None`: not for anything that the poll did.
+    pub(super) fn why(&self) -> Option<Why> {
+        // Relaxed: a hint.
+        match self.why.load(Relaxed) {
+            1 => Some(Why::Blocks),
+            2 => Some(Why::Computes),
+            _ => None,
+        }
+    }
+
+    pub(super) fn set_why(&self, why: Option<Why>) {
+        let why = match why {
+            None => 0,
+            Some(Why::Blocks) => 1,
+            Some(Why::Computes) => 2,
+        };
+        // Relaxed: as above.
+        self.why.store(why, Relaxed);
     }
 
     /// The thread that owned the shell when it last took it up.

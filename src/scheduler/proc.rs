@@ -12,6 +12,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::context;
+use super::hogs::Hog;
 use super::netpoll::Poller;
 use super::observe::trace::Event;
 use super::p::{Role, Shell, P};
@@ -81,6 +82,14 @@ impl Sched {
                     let Some(shell) = context::shell_of(self) else {
                         unreachable!("find_runnable answered a G without a P")
                     };
+                    if self.hogs.maybe(g.header().id) {
+                        match self.hog(g) {
+                            Hog::No(g) => self.execute(shell, g, inherit),
+                            Hog::Aside(g, why) => self.run_aside(shell, g, why),
+                            Hog::Later => {}
+                        }
+                        continue;
+                    }
                     self.execute(shell, g, inherit);
                 }
                 Found::NoP => return,
@@ -94,6 +103,7 @@ impl Sched {
         shell.begin_slice(inherit);
         shell.stats.polls.add(1);
         shell.set_in_poll(true);
+        let id = g.header().id;
         let ran = {
             let _budget = coop::enter(Some(&shell.p().preempt));
             self.run_g(shell, g)
@@ -102,6 +112,11 @@ impl Sched {
         match (context::shell_of(self), ran) {
             (Some(shell), ran) => {
                 shell.set_in_poll(false);
+                if shell.role() == Role::Blocked && !matches!(ran, Ran::Done) {
+                    if let Some(why) = shell.why() {
+                        self.learn_hog(id, why);
+                    }
+                }
                 if let Ran::Woken(g) = ran {
                     // Yielded: behind everybody here, or, with its slice over, behind everybody.
                     // Relaxed: a hint.

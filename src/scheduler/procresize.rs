@@ -70,7 +70,7 @@ impl Sched {
             // Permits that are in use, or on the way to an M.
             for p in self.shells().filter(|p| p.role() == Role::Running).take(surplus) {
                 if !broken("resize_forgets_running") {
-                    self.mark(&mut locked, p);
+                    self.mark(&mut locked, p, None);
                 }
             }
             before

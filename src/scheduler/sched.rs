@@ -19,6 +19,7 @@ use super::blocking::Blocking;
 use super::config::Config;
 use super::context;
 use super::globrunq::Globrunq;
+use super::hogs::Hogs;
 use super::m::M;
 use super::netpoll::Netpoll;
 use super::observe::Observer;
@@ -78,6 +79,7 @@ pub(crate) struct Sched {
     shells: AppendVec<AtomicPtr<P>>,
     pub(super) netpoll: Netpoll,
     pub(super) blocking: Blocking,
+    pub(super) hogs: Hogs,
     /// The all-G shard of threads without a shell, whose owner is who holds this lock.
     foreign: Mutex<Shard>,
     pub(crate) observe: Padded<Observer>,
@@ -191,6 +193,7 @@ impl Sched {
             shells: AppendVec::new(),
             netpoll,
             blocking: Blocking::new(),
+            hogs: Hogs::new(),
             foreign: Mutex::new(Shard::new(FOREIGN_SHARD)),
             observe: Padded(Observer::new(&config.observe)),
             config,

@@ -142,6 +142,7 @@ impl Sched {
         while let Some(g) = self.globrunq.get() {
             drop(g);
         }
+        self.drop_hogs();
     }
 
     /// Step 6.

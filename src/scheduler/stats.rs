@@ -145,6 +145,8 @@ pub(crate) struct Global {
     pub(crate) regains: Shared,
     /// Ms that came back and found none.
     pub(crate) retirements: Shared,
+    /// Polls that were made without a permit, see `hogs.rs`.
+    pub(crate) set_aside: Shared,
     /// Gs moved out of the queues of such polls.
     pub(crate) drained: Shared,
     /// Ps handed over by `block_in_place`.
@@ -168,6 +170,7 @@ impl Global {
             undone_marks: Shared::new(),
             regains: Shared::new(),
             retirements: Shared::new(),
+            set_aside: Shared::new(),
             drained: Shared::new(),
             handoffs: Shared::new(),
             extra_ms_now: Shared::new(),

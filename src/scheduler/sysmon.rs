@@ -204,6 +204,7 @@ impl Rounds {
         // First what became ready, which is work that waits.
         look.acted |= self.netpoll(sched, now, look.all_stuck);
         look.acted |= self.timers(sched);
+        look.acted |= sched.release_hogs(now);
         self.watch.act(sched, now, &mut look);
         self.follow_limit(sched, now);
         look

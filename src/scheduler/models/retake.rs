@@ -6,6 +6,7 @@
 use super::*;
 use crate::primitives::sync::atomic::Ordering::SeqCst;
 use crate::scheduler::context;
+use crate::scheduler::hogs::Why;
 use crate::scheduler::p::{Role, P};
 use loom::thread;
 
@@ -97,7 +98,7 @@ fn retake_conserves_gs() {
         };
         let tick = p.tick.load(SeqCst);
         let mut permit = None;
-        if tick & 1 == 1 && sched.retake(p, tick) {
+        if tick & 1 == 1 && sched.retake(p, tick, Why::Blocks) {
             // Unless the owner was faster it has to retire its shell.
             permit = sched.pidleget(&mut sched.lock.lock());
         }
@@ -146,7 +147,7 @@ fn retake_permits() {
         for _ in 0..2 {
             let tick = p.tick.load(SeqCst);
             if tick & 1 == 1 {
-                sched.retake(p, tick);
+                sched.retake(p, tick, Why::Blocks);
             }
         }
         owner.join().unwrap();
@@ -182,7 +183,7 @@ fn wait_for_own_child(spawn_first: bool) {
         begun.pass();
         let p = sched.shells().find(|p| p.role() == Role::Running).expect("it is in a poll");
         let tick = p.tick.load(SeqCst);
-        sched.retake(p, tick);
+        sched.retake(p, tick, Why::Blocks);
         pushed.pass();
         // The next round.
         if p.role() == Role::Blocked && sched.drain(p) > 0 {
@@ -231,7 +232,7 @@ fn retake_vs_shutdown() {
                 let p = sched.shell(0);
                 let tick = p.tick.load(SeqCst);
                 if tick & 1 == 1 {
-                    sched.retake(p, tick);
+                    sched.retake(p, tick, Why::Blocks);
                 }
                 drop(sched);
             })

@@ -235,6 +235,29 @@ impl Sched {
         ran
     }
 
+    /// Polls a G without a shell. The trace shows Ps, so it has no place for it.
+    pub(super) fn run_g_aside(&self, g: G) -> Ran {
+        let (id, site) = (g.header().id, g.header().spawned_at);
+        let start = self.now();
+        if self.observe.flags() & QUEUED != 0 {
+            self.observe.tasks.begin(id, start);
+        }
+        let ran = g.run();
+        let end = self.now();
+        let ns = end.saturating_sub(start);
+        let flags = self.observe.flags();
+        if flags & QUEUED != 0 {
+            self.observe.tasks.end(id, ns, matches!(ran, Ran::Done));
+        }
+        if flags != 0 {
+            self.stats.longest_poll.raise(ns);
+        }
+        if flags & LONG_POLLS != 0 {
+            self.observe.long_polls.finished(&self.stats, end, id, site, ns);
+        }
+        ran
+    }
+
     /// A G was made Runnable and is about to be queued.
     #[inline(always)]
     pub(super) fn observe_queued(&self, g: &G) {
