@@ -12,4 +12,6 @@ pub(crate) mod padded;
 pub(crate) mod rand;
 #[cfg(gmp_tsan)]
 pub(crate) mod tsan_mutex;
+#[cfg(gmp_tsan)]
+pub(crate) mod tsan_rwlock;
 pub(crate) mod wakelist;

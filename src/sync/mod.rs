@@ -4,6 +4,8 @@
 //! |---|---|
 //! | pass one value once | [`oneshot`] |
 //! | pass many values from many tasks to one | [`mpsc`] |
+//! | pass each value to many tasks | [`broadcast`] |
+//! | show the latest value to many tasks | [`watch`] |
 //! | wake a task without a value | [`Notify`] |
 //! | limit how many do something at a time | [`Semaphore`] |
 //! | share a value across `.await` | [`Mutex`], [`RwLock`] |
@@ -18,6 +20,7 @@
 
 mod batch;
 mod block_on;
+mod budget;
 mod slot;
 mod waitlist;
 
@@ -29,8 +32,10 @@ mod rwlock;
 mod semaphore;
 mod set_once;
 
+pub mod broadcast;
 pub mod mpsc;
 pub mod oneshot;
+pub mod watch;
 
 #[cfg(all(test, gmp_loom))]
 mod models;

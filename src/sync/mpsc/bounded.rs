@@ -7,6 +7,8 @@ use std::mem;
 use std::task::{Context, Poll};
 
 use super::chan::{self, Chan, Gate, Rx, Tx, WeakTx};
+#[cfg(feature = "time")]
+use super::error::SendTimeoutError;
 use super::error::{SendError, TryRecvError, TrySendError};
 use super::unbounded::receiver_methods;
 use crate::primitives::sync::broken;
@@ -191,6 +193,36 @@ impl<T> Sender<T> {
             }
             Err(TrySendError::Full(())) => Err(TrySendError::Full(message)),
             Err(TrySendError::Closed(())) => Err(TrySendError::Closed(message)),
+        }
+    }
+
+    /// [`send`](Sender::send) with a time-out: when there is no room for so long, it gives up.
+    ///
+    /// # Errors
+    ///
+    /// The value, in [`SendTimeoutError::Closed`] when the receiver was dropped or closed, in
+    /// [`SendTimeoutError::Timeout`] when the time is over.
+    ///
+    /// # Panics
+    ///
+    /// When it is polled outside of a runtime, or inside one without time.
+    ///
+    /// # Cancel safety
+    ///
+    /// As `send`.
+    #[cfg(feature = "time")]
+    pub async fn send_timeout(
+        &self,
+        value: T,
+        timeout: std::time::Duration,
+    ) -> Result<(), SendTimeoutError<T>> {
+        match crate::time::timeout(timeout, self.reserve()).await {
+            Ok(Ok(permit)) => {
+                permit.send(value);
+                Ok(())
+            }
+            Ok(Err(_)) => Err(SendTimeoutError::Closed(value)),
+            Err(_) => Err(SendTimeoutError::Timeout(value)),
         }
     }
 
