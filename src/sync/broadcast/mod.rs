@@ -88,20 +88,20 @@ struct Slot<T> {
 }
 
 /// What the tail's lock guards.
-struct Tail {
+pub(in crate::sync) struct Tail {
     /// Number of the next value.
     end: u64,
     receivers: usize,
     /// Extra cells, and slots' own ones, that no slot names: emptied, and not yet emptied.
     spares: Vec<usize>,
-    orphans: Vec<usize>,
+    pub(in crate::sync) orphans: Vec<usize>,
 }
 
 /// See the module's text.
-struct Shared<T> {
+pub(in crate::sync) struct Shared<T> {
     slots: Box<[Slot<T>]>,
     extras: AppendVec<Cell<T>>,
-    tail: Mutex<Tail>,
+    pub(in crate::sync) tail: Mutex<Tail>,
     /// `Tail::end << 1 | CLOSED`.
     end: AtomicU64,
     senders: AtomicUsize,
@@ -128,10 +128,7 @@ impl<T> Shared<T> {
     #[track_caller]
     fn new(capacity: usize) -> Arc<Shared<T>> {
         assert!(capacity > 0, "broadcast channel capacity cannot be zero");
-        assert!(
-            capacity <= MAX_CAPACITY,
-            "broadcast channel capacity exceeded `usize::MAX / 2`"
-        );
+        assert!(capacity <= MAX_CAPACITY, "broadcast channel capacity exceeded `usize::MAX / 2`");
         let slots = (0..capacity.next_power_of_two())
             .map(|index| Slot { cell: AtomicUsize::new(index), own: Cell::default() })
             .collect();
@@ -208,7 +205,7 @@ impl<T> Shared<T> {
             held.number = number;
             held.value.replace(value)
         };
-        // Relaxed, all accesses here: changed under the tail's lock, and published by the end.
+        // Relaxed: changed under the tail's lock.
         let index = slot.cell.load(Relaxed);
         let cell = self.cell(index);
         let old = match cell.held.try_lock() {
@@ -218,7 +215,10 @@ impl<T> Shared<T> {
                 let extra = self.spare(&mut tail);
                 let cell = self.cell(extra);
                 let _none = fill(cell, cell.held.lock());
-                slot.cell.store(extra, Relaxed);
+                let order = if broken("broadcast-cell-relaxed") { Relaxed } else { Release };
+                // Ordering(broadcast-cell): Release pairs with the load in `Look::at`: who sees the index
+                // finds the cell.
+                slot.cell.store(extra, order);
                 tail.orphans.push(index);
                 if !broken("broadcast-orphan-no-fence") {
                     // Ordering(broadcast-orphan): pairs with the fence in `Look`'s drop: either that one sees
@@ -229,9 +229,8 @@ impl<T> Shared<T> {
             }
         };
         tail.end = number + 1;
-        let order = if broken("broadcast-end-relaxed") { Relaxed } else { Release };
         // Ordering(broadcast-end): Release pairs with `end`.
-        self.end.store(tail.end << 1, order);
+        self.end.store(tail.end << 1, Release);
         drop(tail);
         // Before the old value's drop, which may panic.
         self.sent.notify_waiters();
@@ -284,7 +283,7 @@ impl<T> Shared<T> {
     fn unseen(&self) -> usize {
         let tail = self.tail.lock();
         let wanted = |number| {
-            // Relaxed, both: under the tail's lock slots do not change; the count is a number to look at.
+            // Relaxed, both loads: under the tail's lock slots do not change; the count is a number to look at.
             let index = self.slot(number).cell.load(Relaxed);
             self.cell(index).wanted.load(Relaxed) > 0
         };

@@ -45,9 +45,9 @@ impl<'a, T> Look<'a, T> {
                 return Err(TryRecvError::Lagged(missed));
             }
             let number = *next;
-            // Relaxed: which cell it was when the value was put, the end has shown; if it is another one
-            // by now, the numbers will differ.
-            let index = shared.slot(number).cell.load(Relaxed);
+            // Ordering(broadcast-cell): Acquire pairs with the store in `send`. The end has shown which cell it
+            // was; if it is a newer one by now, the numbers will differ.
+            let index = shared.slot(number).cell.load(Acquire);
             let cell = shared.cell(index);
             let held = cell.held.lock();
             if held.number == number {
@@ -55,7 +55,13 @@ impl<'a, T> Look<'a, T> {
                 // Relaxed, both: changed under the cell's lock.
                 let wanted = cell.wanted.load(Relaxed) - 1;
                 cell.wanted.store(wanted, Relaxed);
-                return Ok(Look { shared, number, cell: index, last: wanted == 0, held: Some(held) });
+                return Ok(Look {
+                    shared,
+                    number,
+                    cell: index,
+                    last: wanted == 0,
+                    held: Some(held),
+                });
             }
             drop(held);
             // A sender is between the cell and the end, or has been: wait for it.

@@ -30,6 +30,12 @@ impl<T> Sender<T> {
         Sender { shared: Shared::new(capacity) }
     }
 
+    /// For the models, which look inside.
+    #[cfg(all(test, gmp_loom))]
+    pub(crate) fn shared(&self) -> &Shared<T> {
+        &self.shared
+    }
+
     /// Sends a value to all receivers that there are at this moment, and answers how many. Never waits:
     /// when the channel is full, the oldest value is overwritten.
     ///
