@@ -54,12 +54,12 @@ macro_rules! sync_types {
                 row: $crate::workloads::sync::SyncRow,
                 ops: u64,
             ) -> Option<std::time::Duration> {
+                use ::$krate::sync::{broadcast, watch, RwLock, Semaphore};
                 use std::sync::atomic::{AtomicU64, Ordering};
                 use std::sync::Arc;
                 use std::time::{Duration, Instant};
                 use $crate::runtimes::Rt;
                 use $crate::workloads::sync::{SyncRow, TASKS};
-                use ::$krate::sync::{broadcast, watch, RwLock, Semaphore};
 
                 /// The operation is a lock and its release; each eighth is a write.
                 async fn rwlock(tasks: u64, ops: u64) -> Duration {

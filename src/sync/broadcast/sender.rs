@@ -32,7 +32,7 @@ impl<T> Sender<T> {
 
     /// For the models, which look inside.
     #[cfg(all(test, gmp_loom))]
-    pub(crate) fn shared(&self) -> &Shared<T> {
+    pub(in crate::sync) fn shared(&self) -> &Shared<T> {
         &self.shared
     }
 

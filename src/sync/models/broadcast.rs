@@ -62,7 +62,7 @@ fn broadcast_orphan() {
 fn broadcast_extra_cell() {
     loom::model(|| {
         let (tx, rx) = broadcast::channel(1);
-        let second = tx.subscribe();
+        let (second, _slow) = (tx.subscribe(), tx.subscribe());
         tx.send(Box::new(1)).unwrap();
         let receivers = [rx, second].map(|mut rx| {
             thread::spawn(move || match rx.try_recv() {

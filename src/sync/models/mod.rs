@@ -27,7 +27,7 @@
 //! | `mutex::mutex_hand_over` | `semaphore-acquire-relaxed`, `semaphore-cancel-keeps-permits` |
 //! | `rwlock::rwlock_exclusion` | `semaphore-acquire-relaxed`, `semaphore-release-overlooks-waiters` |
 //! | `rwlock::rwlock_downgrade` | `rwlock-downgrade-gives-all` |
-//! | `once::barrier_generations` | `waiter-done-relaxed` |
+//! | `once::barrier_generations` | `barrier-generation-kept` |
 //! | `once::barrier_three` | `barrier-serves-one` |
 //! | `once::once_cell_two_initialisers` | `slot-put-relaxed` |
 //! | `once::once_cell_failure` | `once-cell-turn-kept` |
