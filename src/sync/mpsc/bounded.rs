@@ -198,6 +198,22 @@ impl<T> Sender<T> {
 
     /// [`send`](Sender::send) with a time-out: when there is no room for so long, it gives up.
     ///
+    /// ```
+    /// use gmp::sync::mpsc::{self, error::SendTimeoutError};
+    /// use std::time::Duration;
+    ///
+    /// # let runtime = gmp::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    /// # runtime.block_on(async {
+    /// let (tx, mut rx) = mpsc::channel(1);
+    /// let patience = Duration::from_millis(1);
+    /// tx.send_timeout(1, patience).await.unwrap();
+    /// assert_eq!(tx.send_timeout(2, patience).await, Err(SendTimeoutError::Timeout(2)));
+    /// rx.close();
+    /// assert_eq!(tx.send_timeout(3, patience).await, Err(SendTimeoutError::Closed(3)));
+    /// assert_eq!(rx.recv().await, Some(1));
+    /// # });
+    /// ```
+    ///
     /// # Errors
     ///
     /// The value, in [`SendTimeoutError::Closed`] when the receiver was dropped or closed, in
