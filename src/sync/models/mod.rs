@@ -37,7 +37,6 @@
 //! | `watch::watch_last_value` | `watch-close-silent` |
 //! | `watch::watch_deserted` | `watch-deserted-silent` |
 //! | `broadcast::broadcast_send_recv` | `broadcast-notified-late` |
-//! | `broadcast::broadcast_two_receivers` | `notify-generation-late` |
 //! | `broadcast::broadcast_orphan` | `broadcast-orphan-no-fence`, `broadcast-orphan-kept` |
 //! | `broadcast::broadcast_extra_cell` | `broadcast-cell-relaxed` |
 //! | `broadcast::broadcast_close` | `broadcast-close-silent` |
