@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::limits::{BLOCKED_AFTER, COMPUTING_AFTER, TIME_SLICE};
 use super::netpoll::Batch;
+use super::observe::ObserveConfig;
 
 /// A hook of the builder.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync + 'static>;
@@ -75,6 +76,8 @@ pub(crate) struct Config {
     pub(crate) io_batch: Batch,
     pub(crate) enable_io: bool,
     pub(crate) enable_time: bool,
+    /// What is watched from the beginning.
+    pub(crate) observe: ObserveConfig,
     pub(crate) on_thread_start: Option<Hook>,
     pub(crate) on_thread_stop: Option<Hook>,
     pub(crate) on_thread_park: Option<Hook>,

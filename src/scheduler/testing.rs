@@ -32,6 +32,7 @@ pub(crate) fn undriven(enable_io: bool, enable_time: bool) -> io::Result<SchedRe
         io_batch: Default::default(),
         enable_io,
         enable_time,
+        observe: Default::default(),
         on_thread_start: None,
         on_thread_stop: None,
         on_thread_park: None,

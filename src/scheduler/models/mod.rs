@@ -12,6 +12,7 @@ mod idle;
 mod local;
 mod note;
 mod poller;
+mod retake;
 mod ring;
 mod shutdown;
 
@@ -52,6 +53,7 @@ fn rig(procs: usize, token: &StdArc<()>) -> SchedRef {
         io_batch: Default::default(),
         enable_io: false,
         enable_time: true,
+        observe: Default::default(),
         on_thread_start: None,
         on_thread_stop: Some(StdArc::new(move || {
             let _ = &token;
