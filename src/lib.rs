@@ -58,7 +58,8 @@
 //! | `net`, `time`, `sync`, `signal` | the module of that name |
 //! | `io-util` | the `async` methods of readers and writers, and the adapters in [`io`] |
 //! | `full` | all of them |
-//! | `fs`, `io-std`, `process`, `parking_lot`, `test-util` | nothing of their own yet: they are there so that manifests resolve |
+//! | `test-util` | a clock that tests stop and move; not in `full` |
+//! | `fs`, `io-std`, `process`, `parking_lot` | nothing of their own yet: they are there so that manifests resolve |
 //!
 //! # The house
 //!
