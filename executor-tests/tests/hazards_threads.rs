@@ -360,8 +360,7 @@ fn e_burst_returns() {
     let runtime = threaded(2);
     let burst = || {
         runtime.block_on(async {
-            let tasks: Vec<_> =
-                (0..200_000u32).map(|n| gmp::spawn(async move { n })).collect();
+            let tasks: Vec<_> = (0..200_000u32).map(|n| gmp::spawn(async move { n })).collect();
             for (n, task) in tasks.into_iter().enumerate() {
                 assert_eq!(task.await.unwrap() as usize, n);
             }

@@ -101,8 +101,9 @@ pub fn t_abort_done<H: Harness>(kit: Kit<H>) {
 }
 
 /// By itself, during its poll: the last one.
-pub fn t_abort_itself<H: Harness>(kit: Kit<H>) {
-    let slot: Arc<Mutex<Option<<H::Executor as Executor>::Handle<()>>>> = Arc::default();
+pub fn abort_itself<H: Harness>(kit: Kit<H>) {
+    type Slot<E> = Arc<Mutex<Option<<E as Executor>::Handle<()>>>>;
+    let slot: Slot<H::Executor> = Arc::default();
     let gate = Gate::new();
     let (done, pass) = (Arc::new(AtomicUsize::new(0)), gate.pass());
     let task = kit.spawn({

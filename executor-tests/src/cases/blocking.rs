@@ -135,8 +135,7 @@ pub fn from_anywhere<H: Harness>(kit: Kit<H>) {
     kit.until("came back", || thread.is_finished());
     assert_eq!(thread.join().expect("no panic"), 1);
     let executor = kit.executor().clone();
-    let task =
-        kit.spawn(async move { executor.spawn_blocking(|| 2).await.expect("it ends") });
+    let task = kit.spawn(async move { executor.spawn_blocking(|| 2).await.expect("it ends") });
     assert_eq!(kit.block_on(task).expect("it ends"), 2);
 }
 

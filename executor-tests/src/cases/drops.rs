@@ -105,9 +105,7 @@ pub fn t_wake_in_drop<H: Harness>(mut kit: Kit<H>) {
         .collect();
     kit.until("all polled", || gates.iter().all(|gate| gate.polls() > 0));
     tasks.iter().take(10).for_each(|task| task.abort());
-    kit.until("ten dropped", || {
-        gates.iter().map(|gate| gate.drops().count()).sum::<usize>() == 10
-    });
+    kit.until("ten dropped", || gates.iter().map(|gate| gate.drops().count()).sum::<usize>() == 10);
     kit.stop();
     assert!(gates.iter().all(|gate| gate.drops().count() == 1));
 }
@@ -148,7 +146,7 @@ pub fn t_drop_before_first_poll<H: Harness>(mut kit: Kit<H>) {
 
 /// A long chain, each future with the handle of the one before: aborting the last leaves none with a
 /// stack that grows.
-pub fn t_drop_chain_of_handles<H: Harness>(mut kit: Kit<H>) {
+pub fn drop_chain_of_handles<H: Harness>(mut kit: Kit<H>) {
     const LINKS: usize = 20_000;
     let drops = Drops::default();
     let guard = drops.guard();

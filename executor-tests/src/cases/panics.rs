@@ -210,7 +210,7 @@ pub fn p_in_block_on<H: Harness>(kit: Kit<H>) {
 }
 
 /// While tasks are dropped at the executor's end: the others are dropped all the same.
-pub fn p_at_stop<H: Harness>(mut kit: Kit<H>) {
+pub fn at_stop<H: Harness>(mut kit: Kit<H>) {
     let drops = Drops::default();
     let polls = Gate::new();
     for n in 0..10 {

@@ -42,7 +42,7 @@ pub fn m_nested_block_on<H: Harness>(kit: Kit<H>) {
 }
 
 /// The same inside of a `block_on`.
-pub fn m_block_on_in_block_on<H: Harness>(kit: Kit<H>) {
+pub fn block_on_in_block_on<H: Harness>(kit: Kit<H>) {
     let caught = catch_unwind(AssertUnwindSafe(|| {
         kit.block_on(async { kit.executor().block_on(async { 5 }) })
     }));

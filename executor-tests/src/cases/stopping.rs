@@ -32,7 +32,7 @@ pub fn outputs_outlive_it<H: Harness>(mut kit: Kit<H>) {
 }
 
 /// Whoever waits for a task when it is dropped is woken.
-pub fn w_waiters_are_woken<H: Harness>(mut kit: Kit<H>) {
+pub fn waiters_are_woken<H: Harness>(mut kit: Kit<H>) {
     let gate = Gate::new();
     let task = kit.spawn(gate.pass());
     kit.until("polled", || gate.polls() == 1);
@@ -109,7 +109,7 @@ pub fn waits_for_a_poll<H: Harness>(mut kit: Kit<H>) {
 }
 
 /// Tasks that spawn each other for ever do not keep it from its end.
-pub fn e_spawners_without_end<H: Harness>(mut kit: Kit<H>) {
+pub fn spawners_without_end<H: Harness>(mut kit: Kit<H>) {
     fn next<E: Executor + Clone + 'static>(executor: E, ran: Arc<AtomicUsize>) {
         let inner = executor.clone();
         executor
@@ -132,7 +132,7 @@ pub fn e_spawners_without_end<H: Harness>(mut kit: Kit<H>) {
 }
 
 /// Tasks that are always ready do not either.
-pub fn e_yielders_without_end<H: Harness>(mut kit: Kit<H>) {
+pub fn yielders_without_end<H: Harness>(mut kit: Kit<H>) {
     let drops = Drops::default();
     for _ in 0..20 {
         let (executor, guard) = (kit.executor().clone(), drops.guard());
@@ -150,7 +150,7 @@ pub fn e_yielders_without_end<H: Harness>(mut kit: Kit<H>) {
 }
 
 /// With timers that have not fired.
-pub fn e_with_timers<H: Harness>(mut kit: Kit<H>) {
+pub fn with_timers<H: Harness>(mut kit: Kit<H>) {
     let drops = Drops::default();
     for n in 0..20 {
         let (sleep, guard) = (kit.executor().sleep(Duration::from_millis(n * 1000)), drops.guard());
@@ -167,7 +167,7 @@ pub fn e_with_timers<H: Harness>(mut kit: Kit<H>) {
 }
 
 /// A hundred of them, one after the other, each with work.
-pub fn e_create_and_drop<H: Harness>(kit: Kit<H>) {
+pub fn create_and_drop<H: Harness>(kit: Kit<H>) {
     drop(kit);
     for _ in 0..100 {
         let mut kit = Kit::<H>::start();
@@ -178,7 +178,7 @@ pub fn e_create_and_drop<H: Harness>(kit: Kit<H>) {
 }
 
 /// Without ever having been used.
-pub fn e_unused<H: Harness>(kit: Kit<H>) {
+pub fn never_used<H: Harness>(kit: Kit<H>) {
     drop(kit);
     for _ in 0..20 {
         Kit::<H>::start().stop();

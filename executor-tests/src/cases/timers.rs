@@ -154,10 +154,10 @@ pub fn from_task_to_task<H: Harness>(kit: Kit<H>) {
     let first = kit.spawn(async move {
         let (_, waker) = Count::waker();
         let _pending_or_not = sleep.as_mut().poll(&mut Context::from_waker(&waker));
-        sleep
+        Some(sleep)
     });
     let sleep = kit.block_on(first).expect("it ends");
-    kit.block_on(kit.spawn(sleep)).expect("it ends");
+    kit.block_on(kit.spawn(sleep.expect("it is there"))).expect("it ends");
 }
 
 /// Polled by somebody who is no part of the executor.

@@ -324,7 +324,7 @@ pub fn w_join_cycle<H: Harness>(mut kit: Kit<H>) {
 }
 
 /// Wakers of tasks that ended with their executor: cloned, woken and dropped on any thread.
-pub fn w_waker_outlives_executor<H: Harness>(mut kit: Kit<H>) {
+pub fn w_waker_outlives_runtime<H: Harness>(mut kit: Kit<H>) {
     let gates: Vec<_> = (0..4).map(|_| Gate::new()).collect();
     for gate in &gates {
         drop(kit.spawn(gate.pass()));
@@ -353,7 +353,7 @@ pub fn w_waker_outlives_executor<H: Harness>(mut kit: Kit<H>) {
 }
 
 /// Wakes that arrive while the executor stops.
-pub fn w_while_stopping<H: Harness>(mut kit: Kit<H>) {
+pub fn while_stopping<H: Harness>(mut kit: Kit<H>) {
     let gates: Vec<_> = (0..20).map(|_| Gate::new()).collect();
     for gate in &gates {
         drop(kit.spawn(gate.pass()));
