@@ -1,7 +1,7 @@
 //! The conformance table: the suite on gmp in its shapes, on tokio and on smol.
 //!
 //! ```text
-//! cargo run --release -p gmp-executor-tests --bin conformance 2>/dev/null
+//! cargo run --release -p gmp-executor-tests --example conformance 2>/dev/null
 //! ```
 //!
 //! Panics are part of the cases, and go to the standard error.
