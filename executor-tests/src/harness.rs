@@ -156,7 +156,7 @@ impl<const THREADS: usize> Harness for Smol<THREADS> {
             Exception { case: "panics::p_output_drop", reason: ABORTS },
             Exception { case: "panics::p_payload_drop", reason: ABORTS },
             Exception { case: "panics::p_wake", reason: ABORTS },
-            Exception { case: "panics::p_at_stop", reason: ABORTS },
+            Exception { case: "panics::at_stop", reason: ABORTS },
         ]
     }
 }
