@@ -202,12 +202,12 @@ fn b_waker_blocks() {
     let runtime = threaded(2);
     let blocks = Arc::new(Blocks { until: AtomicBool::new(false), called: AtomicBool::new(false) });
     let waker = Waker::from(blocks.clone());
-    let mut sleep = runtime.block_on(async {
-        let mut sleep = Box::pin(gmp::time::sleep(Duration::from_millis(5)));
-        let polled = sleep.as_mut().poll(&mut std::task::Context::from_waker(&waker));
-        assert!(polled.is_pending());
-        sleep
-    });
+    let mut sleep = {
+        let _entered = runtime.enter();
+        Box::pin(gmp::time::sleep(Duration::from_millis(5)))
+    };
+    let polled = sleep.as_mut().poll(&mut std::task::Context::from_waker(&waker));
+    assert!(polled.is_pending());
     eventually("the timer has fired", || blocks.called.load(SeqCst));
     for _ in 0..20 {
         let (tx, rx) = channel();
