@@ -40,6 +40,7 @@
 //! | [`time`] | sleeping, timeouts, intervals |
 //! | [`sync`] | channels, locks, signals between tasks; they work on any executor |
 //! | [`io`] | the traits of reading and writing, buffers, in-memory pipes |
+//! | [`fs`] | files and directories |
 //! | [`signal`] | signals of the operating system |
 //! | [`executor`] | what a library needs in order to run on any executor |
 //!
@@ -55,10 +56,10 @@
 //! | `rt` | [`runtime`] with the current_thread flavour, [`task`], [`executor`] |
 //! | `rt-multi-thread` | the multi_thread flavour |
 //! | `macros` | the attributes and macros |
-//! | `net`, `time`, `sync`, `signal` | the module of that name |
+//! | `net`, `time`, `sync`, `signal`, `fs` | the module of that name |
 //! | `io-util` | the `async` methods of readers and writers, and the adapters in [`io`] |
 //! | `full` | all of them |
-//! | `fs`, `io-std`, `process`, `parking_lot`, `test-util` | nothing of their own yet: they are there so that manifests resolve |
+//! | `io-std`, `process`, `parking_lot`, `test-util` | nothing of their own yet: they are there so that manifests resolve |
 //!
 //! # The house
 //!
@@ -68,7 +69,7 @@
 //! 2. `g`: the G: its state word, memory, waker and join handle. It knows no scheduler.
 //! 3. `scheduler`: Ms, Ps, queues, the poller, the timers. Story one, work arrives, is `ready.rs`; story
 //!    two, work is done, is `proc.rs`; `mod.rs` has the protocol by which threads sleep and wake.
-//! 4. services: `io`, `net`, `time`, `sync`, `signal`, which reach the scheduler through four doors.
+//! 4. services: `io`, `net`, `time`, `sync`, `fs`, `signal`, which reach the scheduler through four doors.
 //! 5. API: `runtime`, `task`, `executor`, the macros: tokio's names, little code.
 //!
 //! ARCHITECTURE.md in the repository is the tour.
@@ -90,6 +91,8 @@ mod scheduler;
 
 #[cfg(feature = "rt")]
 pub mod executor;
+#[cfg(feature = "fs")]
+pub mod fs;
 pub mod io;
 #[cfg(feature = "net")]
 pub mod net;

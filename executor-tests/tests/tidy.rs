@@ -44,6 +44,7 @@ const UNSAFE: &[&str] = &[
     "src/scheduler/sched.rs",
     "src/scheduler/timers/mod.rs",
     // Layer 4: intrusive waiters, and the edges to the operating system.
+    "src/fs/file/fd.rs",
     "src/io/read_buf.rs",
     "src/io/read_buf/growing.rs",
     "src/io/unix/async_fd.rs",

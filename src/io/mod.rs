@@ -31,6 +31,8 @@ mod async_buf_read;
 mod async_read;
 mod async_seek;
 mod async_write;
+#[cfg(any(feature = "fs", feature = "io-std"))]
+pub(crate) mod background;
 #[cfg(any(feature = "net", feature = "signal"))]
 mod interest;
 mod read_buf;
