@@ -58,8 +58,9 @@
 //! | `macros` | the attributes and macros |
 //! | `net`, `time`, `sync`, `signal`, `fs` | the module of that name |
 //! | `io-util` | the `async` methods of readers and writers, and the adapters in [`io`] |
+//! | `io-std` | the standard streams in [`io`] |
 //! | `full` | all of them |
-//! | `io-std`, `process`, `parking_lot`, `test-util` | nothing of their own yet: they are there so that manifests resolve |
+//! | `process`, `parking_lot`, `test-util` | nothing of their own yet: they are there so that manifests resolve |
 //!
 //! # The house
 //!

@@ -40,6 +40,8 @@ mod read_buf;
 mod ready;
 #[cfg(any(feature = "net", feature = "signal"))]
 pub(crate) mod registration;
+#[cfg(feature = "io-std")]
+mod stdio;
 #[cfg(all(unix, any(feature = "net", feature = "signal")))]
 pub mod unix;
 
@@ -52,6 +54,8 @@ pub use self::interest::Interest;
 pub use self::read_buf::ReadBuf;
 #[cfg(any(feature = "net", feature = "signal"))]
 pub use self::ready::Ready;
+#[cfg(feature = "io-std")]
+pub use self::stdio::{stderr, stdin, stdout, Stderr, Stdin, Stdout};
 
 #[cfg(feature = "io-util")]
 mod join;
