@@ -51,6 +51,8 @@ const UNSAFE: &[&str] = &[
     "src/net/socket.rs",
     "src/net/unix/pipe.rs",
     "src/net/unix/ucred.rs",
+    "src/process/command.rs",
+    "src/process/pidfd.rs",
     "src/signal/registry.rs",
     "src/sync/mpsc/block.rs",
     "src/sync/mpsc/chan.rs",

@@ -154,10 +154,7 @@ impl Output {
         &mut self,
         cx: &mut Context<'_>,
         std: fn() -> W,
-    ) -> Poll<io::Result<()>>
-    where
-        W: 'static,
-    {
+    ) -> Poll<io::Result<()>> {
         loop {
             if let Some(Err(error)) = ready!(self.state.poll_idle(cx)) {
                 return Poll::Ready(Err(error));

@@ -1,0 +1,108 @@
+//! A process that has not been reaped, and how one learns of its end. Step 2 of the module above.
+
+use std::io;
+use std::process::{Child, ExitStatus};
+use std::task::{ready, Context, Poll};
+
+#[cfg(all(target_os = "linux", not(miri)))]
+use super::pidfd::PidFd;
+use crate::g::coop::poll_proceed;
+#[cfg(all(target_os = "linux", not(miri)))]
+use crate::io::{registration::Registered, Interest};
+#[cfg(all(target_os = "linux", not(miri)))]
+use crate::scheduler::netpoll::{self, Direction};
+use crate::signal::unix::{signal, Signal, SignalKind};
+
+/// See the module's text. Dropping it neither kills nor reaps.
+#[derive(Debug)]
+pub(super) struct Watched {
+    child: Child,
+    by: By,
+}
+
+#[derive(Debug)]
+enum By {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    PidFd(Registered<PidFd>),
+    Sigchld(Signal),
+}
+
+impl Watched {
+    /// Watches it in the current runtime.
+    ///
+    /// # Errors
+    ///
+    /// If neither way of watching can be had. The child comes back.
+    #[track_caller]
+    pub(super) fn new(child: Child) -> Result<Watched, (Child, io::Error)> {
+        #[cfg(all(target_os = "linux", not(miri)))]
+        {
+            let fd = PidFd::open(child.id());
+            let fd = fd.and_then(|fd| Registered::with_interest(fd, Interest::READABLE));
+            if let Ok(fd) = fd {
+                return Ok(Watched { child, by: By::PidFd(fd) });
+            }
+        }
+        Watched::by_signal(child)
+    }
+
+    /// The way that every unix has.
+    #[track_caller]
+    pub(super) fn by_signal(child: Child) -> Result<Watched, (Child, io::Error)> {
+        match signal(SignalKind::child()) {
+            Ok(signal) => Ok(Watched { child, by: By::Sigchld(signal) }),
+            Err(error) => Err((child, error)),
+        }
+    }
+
+    /// Waits for the end and takes the status. Only the last caller's waker is kept.
+    pub(super) fn poll_exit(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
+        let child = &mut self.child;
+        match &mut self.by {
+            #[cfg(all(target_os = "linux", not(miri)))]
+            By::PidFd(fd) => {
+                let exited = ready!(fd.registration().poll_io(cx, Direction::Read, || {
+                    child.try_wait()?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+                }));
+                Poll::Ready(match exited {
+                    // The poller is gone; the child may be, too.
+                    Err(error) if netpoll::is_shutdown_error(&error) => {
+                        child.try_wait().and_then(|status| status.ok_or(error))
+                    }
+                    exited => exited,
+                })
+            }
+            By::Sigchld(signal) => {
+                let unit = ready!(poll_proceed(cx));
+                loop {
+                    // First arm, then look: an end in between is heard.
+                    let armed = signal.poll_recv(cx).is_pending();
+                    if let Some(status) = child.try_wait()? {
+                        unit.made_progress();
+                        return Poll::Ready(Ok(status));
+                    }
+                    if armed {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+
+    pub(super) fn kill(&mut self) -> io::Result<()> {
+        self.child.kill()
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Stops watching.
+    pub(super) fn into_child(self) -> Child {
+        self.child
+    }
+}
