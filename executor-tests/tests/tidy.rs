@@ -21,6 +21,7 @@ const UNSAFE: &[&str] = &[
     "src/primitives/atomic_waker.rs",
     "src/primitives/list.rs",
     "src/primitives/note.rs",
+    "src/primitives/thread_clock.rs",
     "src/primitives/tsan_mutex.rs",
     "src/primitives/wakelist.rs",
     // Layer 2: the task cell.
@@ -66,19 +67,20 @@ const UNSAFE: &[&str] = &[
 const LOOM: &[&str] = &[
     "src/primitives/sync.rs",      // the switch
     "src/primitives/appendvec.rs", // smaller chunks
-    "src/primitives/note.rs",      // loom's park in place of the kernel's
-    "src/primitives/rand.rs",      // one seed: models must repeat
-    "src/scheduler/context.rs",    // loom's thread locals
-    "src/scheduler/globrunq.rs",   // a locked queue in place of the Injector
-    "src/scheduler/limits.rs",     // smaller rings
-    "src/scheduler/sched.rs",      // the models' heap, which reports leaks and uses after free
-    "src/scheduler/steal.rs",      // no clock
-    "src/sync/block_on.rs",        // no cache in a thread local
-    "src/sync/mpsc/block.rs",      // smaller blocks; frees are visible
-    "src/sync/mpsc/chan.rs",       // no spinning
-    "src/sync/mpsc/list.rs",       // no recycling
-    "src/sync/oneshot.rs",         // frees are visible
-    "src/sync/waitlist.rs",        // a failed model may unwind
+    "src/primitives/note.rs",
+    "src/primitives/thread_clock.rs", // loom's park in place of the kernel's
+    "src/primitives/rand.rs",         // one seed: models must repeat
+    "src/scheduler/context.rs",       // loom's thread locals
+    "src/scheduler/globrunq.rs",      // a locked queue in place of the Injector
+    "src/scheduler/limits.rs",        // smaller rings
+    "src/scheduler/sched.rs",         // the models' heap, which reports leaks and uses after free
+    "src/scheduler/steal.rs",         // no clock
+    "src/sync/block_on.rs",           // no cache in a thread local
+    "src/sync/mpsc/block.rs",         // smaller blocks; frees are visible
+    "src/sync/mpsc/chan.rs",          // no spinning
+    "src/sync/mpsc/list.rs",          // no recycling
+    "src/sync/oneshot.rs",            // frees are visible
+    "src/sync/waitlist.rs",           // a failed model may unwind
 ];
 
 /// Longest file that is still one idea.

@@ -10,6 +10,8 @@ pub(crate) mod list;
 pub(crate) mod note;
 pub(crate) mod padded;
 pub(crate) mod rand;
+#[cfg(feature = "__scheduler")]
+pub(crate) mod thread_clock;
 #[cfg(gmp_tsan)]
 pub(crate) mod tsan_mutex;
 pub(crate) mod wakelist;

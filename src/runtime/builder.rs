@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Handle, Runtime};
-use crate::scheduler::config::{Config, Flavor, Hook};
+use crate::scheduler::config::{Config, Flavor, Hook, Retake};
 use crate::scheduler::limits::{
-    DEFAULT_THREAD_NAME, GLOBRUNQ_TICK, KEEP_ALIVE_SECS, MAX_BLOCKING, MAX_PROCS, NETPOLL_TICK,
-    SPIN_MAX_NS,
+    DEFAULT_THREAD_NAME, GLOBRUNQ_TICK, KEEP_ALIVE_SECS, MAX_BLOCKING, MAX_PROCS, MAX_THREADS,
+    NETPOLL_TICK, SPIN_MAX_NS,
 };
 use crate::scheduler::procs;
 use crate::scheduler::sched::Sched;
@@ -41,6 +41,8 @@ pub struct Builder {
     stack_size: Option<usize>,
     globrunq_tick: Option<u32>,
     netpoll_tick: u32,
+    retake: Retake,
+    max_threads: usize,
     enable_io: bool,
     enable_time: bool,
     on_thread_start: Option<Hook>,
@@ -61,6 +63,8 @@ impl Builder {
             stack_size: None,
             globrunq_tick: None,
             netpoll_tick: NETPOLL_TICK,
+            retake: Retake::default(),
+            max_threads: MAX_THREADS,
             enable_io: false,
             enable_time: false,
             on_thread_start: None,
@@ -112,7 +116,8 @@ impl Builder {
     ///
     /// The default is `GMP_MAXPROCS` if that is set to a number from 1 to 1024; else the CPUs that the
     /// process may use by its affinity, and no more than its cgroup quota pays for (rounded up, at least
-    /// 2), looked up the whole way to the root of the hierarchy, v1 or v2. current_thread ignores it.
+    /// 2), looked up the whole way to the root of the hierarchy, v1 or v2; and then it follows both as they
+    /// change. [`Handle::set_max_procs`] changes it while the runtime runs. current_thread ignores it.
     ///
     /// # Panics
     ///
@@ -245,20 +250,81 @@ impl Builder {
         self
     }
 
+    /// Whether a poll that lasts loses its right to run while work waits: on by default, and the reason
+    /// for which gmp exists.
+    ///
+    /// A poll that *blocks its thread* (a synchronous read, a lock, `std::thread::sleep`) is found out by the
+    /// thread's CPU clock, after [`blocked_threshold`](Self::blocked_threshold); one that *computes* after
+    /// [`computing_threshold`](Self::computing_threshold). Another thread then goes on with the tasks that
+    /// wait, the timers and the I/O. When the poll ends, its thread takes a free P, or makes room. Nothing
+    /// is done while nothing waits.
+    ///
+    /// Off, tasks behind such a poll are still taken over while a P is idle, but not once every P is inside
+    /// of one. multi_thread only: current_thread has no second thread.
+    pub fn retake(&mut self, on: bool) -> &mut Self {
+        self.retake.on = on;
+        self
+    }
+
+    /// How long a task may go on before its leaf futures (sockets, channels, timers) ask it to yield,
+    /// 10 ms by default, Go's number. A task that goes on waking others in turn counts as one with them.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    #[track_caller]
+    pub fn time_slice(&mut self, val: Duration) -> &mut Self {
+        assert!(!val.is_zero(), "time_slice must be greater than 0");
+        self.retake.time_slice = val;
+        self
+    }
+
+    /// How long a poll that blocks its thread may keep its P while work waits, 1 ms by default. It is looked
+    /// at once a millisecond at the most, so less is no faster. See [`retake`](Self::retake).
+    pub fn blocked_threshold(&mut self, val: Duration) -> &mut Self {
+        self.retake.blocked_after = val;
+        self
+    }
+
+    /// How long a poll that computes may keep its P while work waits, 10 ms by default. See
+    /// [`retake`](Self::retake).
+    pub fn computing_threshold(&mut self, val: Duration) -> &mut Self {
+        self.retake.computing_after = val;
+        self
+    }
+
+    /// How many threads at most are inside of polls that have lost their P, four for each P by default.
+    /// Beyond it such polls keep theirs. See [`retake`](Self::retake).
+    pub fn max_extra_threads(&mut self, val: usize) -> &mut Self {
+        self.retake.max_extra = Some(val);
+        self
+    }
+
+    /// How many threads the runtime has at most, all kinds taken together: those that run tasks, those
+    /// inside of long polls, those that run blocking closures. 10,000 by default, Go's number. What finds
+    /// no thread waits for one of those that there are.
+    ///
+    /// # Panics
+    ///
+    /// If it is 0.
+    #[track_caller]
+    pub fn max_threads(&mut self, val: usize) -> &mut Self {
+        assert!(val > 0, "max_threads must be greater than 0");
+        self.max_threads = val;
+        self
+    }
+
     /// Makes the runtime. Threads are started when there is work for them.
     ///
     /// # Errors
     ///
     /// What the system says when the poller cannot be made: no file descriptors left, mostly.
     pub fn build(&mut self) -> io::Result<Runtime> {
-        let procs = match self.flavor {
-            Flavor::CurrentThread => 1,
-            Flavor::MultiThread => self
-                .procs
-                .or_else(procs::env_procs)
-                .unwrap_or_else(procs::default_procs)
-                .clamp(1, MAX_PROCS),
+        let by_hand = match self.flavor {
+            Flavor::CurrentThread => Some(1),
+            Flavor::MultiThread => self.procs.or_else(procs::env_procs),
         };
+        let procs = by_hand.unwrap_or_else(procs::default_procs).clamp(1, MAX_PROCS);
         // tokio's: a current_thread runtime has nobody else to look at its global queue.
         let globrunq_tick = self.globrunq_tick.unwrap_or(match self.flavor {
             Flavor::CurrentThread => 31,
@@ -275,6 +341,9 @@ impl Builder {
             netpoll_tick: self.netpoll_tick,
             // current_thread has no M that could stand in for the driver.
             sysmon: self.flavor == Flavor::MultiThread,
+            retake: self.retake.clone(),
+            max_threads: self.max_threads,
+            follow_limit: by_hand.is_none(),
             spin_ns: SPIN_MAX_NS,
             enable_io: self.enable_io,
             enable_time: self.enable_time,
@@ -296,6 +365,8 @@ impl fmt::Debug for Builder {
             .field("max_blocking_threads", &self.max_blocking)
             .field("thread_stack_size", &self.stack_size)
             .field("thread_keep_alive", &self.keep_alive)
+            .field("retake", &self.retake)
+            .field("max_threads", &self.max_threads)
             .field("io", &self.enable_io)
             .field("time", &self.enable_time)
             .finish_non_exhaustive()

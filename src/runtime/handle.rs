@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::marker::PhantomData;
 use std::num::NonZeroU64;
 use std::panic::Location;
@@ -10,6 +11,7 @@ use super::{RuntimeMetrics, TryCurrentError};
 use crate::g::join::JoinHandle;
 use crate::scheduler::config::Flavor;
 use crate::scheduler::context::{self, Entered};
+use crate::scheduler::limits::MAX_PROCS;
 use crate::scheduler::ready::newproc;
 use crate::scheduler::sched::SchedRef;
 use crate::scheduler::{blocking, driver, root};
@@ -127,6 +129,44 @@ impl Handle {
     /// What [`Builder::name`](super::Builder::name) was given.
     pub fn name(&self) -> Option<&str> {
         self.sched.config.name.as_deref()
+    }
+
+    /// How many tasks run at a time: the number of Ps. 1 on current_thread.
+    pub fn max_procs(&self) -> usize {
+        self.sched.procs()
+    }
+
+    /// Changes the number of Ps while the runtime runs, and answers how many there were: Go's
+    /// `GOMAXPROCS(n)`, but nothing stops for it. More are there at once. Fewer come about as polls end: a
+    /// task that is being polled finishes its poll. From now on the number no longer follows the CPU
+    /// affinity and the cgroup's quota.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if `procs` is not from 1 to 1024,
+    /// [`Unsupported`](io::ErrorKind::Unsupported) on a current_thread runtime, which has one P by nature.
+    /// Nothing is changed then, nor after the runtime was shut down.
+    ///
+    /// ```
+    /// let runtime = gmp::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    /// assert_eq!(runtime.handle().set_max_procs(4).unwrap(), 2);
+    /// assert_eq!(runtime.handle().max_procs(), 4);
+    /// assert!(runtime.handle().set_max_procs(0).is_err());
+    /// ```
+    pub fn set_max_procs(&self, procs: usize) -> io::Result<usize> {
+        if self.sched.config.flavor == Flavor::CurrentThread {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!("a current_thread runtime has one P, so {procs} cannot be set"),
+            ));
+        }
+        if !(1..=MAX_PROCS).contains(&procs) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("the number of Ps must be from 1 to {MAX_PROCS}, not {procs}"),
+            ));
+        }
+        Ok(self.sched.set_max_procs(procs))
     }
 
     /// What the scheduler has counted.

@@ -20,7 +20,7 @@ impl RuntimeMetrics {
 
     /// The number of Ps: how many tasks run at a time.
     pub fn num_workers(&self) -> usize {
-        self.handle.sched.procs as usize
+        self.handle.sched.procs()
     }
 
     /// Tasks that are spawned and not yet over. Blocking closures do not count.
@@ -31,6 +31,53 @@ impl RuntimeMetrics {
     /// Tasks in the global queue.
     pub fn global_queue_depth(&self) -> usize {
         self.handle.sched.global_len()
+    }
+
+    /// How many permits (rights to run tasks) were taken from polls that lasted too long. A permit that is
+    /// taken comes back in one of three ways: [`regains`](Self::regains),
+    /// [`retirements`](Self::retirements), or with the runtime's end.
+    pub fn retakes(&self) -> u64 {
+        self.handle.sched.stats.retakes.get()
+    }
+
+    /// How many permits were given back at once, because the poll had just ended.
+    pub fn undone_marks(&self) -> u64 {
+        self.handle.sched.stats.undone_marks.get()
+    }
+
+    /// How many threads came back from such a poll and found a free permit.
+    pub fn regains(&self) -> u64 {
+        self.handle.sched.stats.regains.get()
+    }
+
+    /// How many came back, found none, and stepped aside.
+    pub fn retirements(&self) -> u64 {
+        self.handle.sched.stats.retirements.get()
+    }
+
+    /// How many tasks were moved away from behind such polls.
+    pub fn drained(&self) -> u64 {
+        self.handle.sched.stats.drained.get()
+    }
+
+    /// How many Ps were handed over by [`block_in_place`](crate::task::block_in_place).
+    pub fn handoffs(&self) -> u64 {
+        self.handle.sched.stats.handoffs.get()
+    }
+
+    /// Threads that are inside of polls without a permit now.
+    pub fn extra_threads(&self) -> usize {
+        self.handle.sched.stats.extra_ms_now.get() as usize
+    }
+
+    /// The most there ever were.
+    pub fn extra_threads_peak(&self) -> usize {
+        self.handle.sched.stats.extra_ms_peak.get() as usize
+    }
+
+    /// Permits that nobody uses at the moment.
+    pub fn idle_permits(&self) -> usize {
+        self.handle.sched.idle_permits()
     }
 
     #[track_caller]

@@ -1,6 +1,7 @@
 //! The owner of a runtime.
 
 use std::future::Future;
+use std::io;
 use std::panic::Location;
 use std::time::Duration;
 
@@ -116,6 +117,20 @@ impl Runtime {
     /// [`Handle::enter`].
     pub fn enter(&self) -> EnterGuard<'_> {
         self.handle.enter()
+    }
+
+    /// How many tasks run at a time; see [`Handle::max_procs`].
+    pub fn max_procs(&self) -> usize {
+        self.handle.max_procs()
+    }
+
+    /// Changes how many tasks run at a time; see [`Handle::set_max_procs`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn set_max_procs(&self, procs: usize) -> io::Result<usize> {
+        self.handle.set_max_procs(procs)
     }
 
     /// What the scheduler has counted.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::limits::{BLOCKED_AFTER, COMPUTING_AFTER, TIME_SLICE};
+
 /// A hook of the builder.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync + 'static>;
 
@@ -13,6 +15,33 @@ pub(crate) enum Flavor {
     CurrentThread,
     /// Ms of the scheduler's own.
     MultiThread,
+}
+
+/// When a poll that lasts loses its permit; see `watch.rs`.
+#[derive(Clone, Debug)]
+pub(crate) struct Retake {
+    /// Does it at all?
+    pub(crate) on: bool,
+    /// How long a slice lasts before the P is asked to yield.
+    pub(crate) time_slice: Duration,
+    /// How long a poll that waits for something may keep its permit while work waits.
+    pub(crate) blocked_after: Duration,
+    /// How long a poll that computes may keep its permit while work waits.
+    pub(crate) computing_after: Duration,
+    /// Most Ms inside of polls that lost their permit; `None`: four for each P.
+    pub(crate) max_extra: Option<usize>,
+}
+
+impl Default for Retake {
+    fn default() -> Retake {
+        Retake {
+            on: true,
+            time_slice: TIME_SLICE,
+            blocked_after: BLOCKED_AFTER,
+            computing_after: COMPUTING_AFTER,
+            max_extra: None,
+        }
+    }
 }
 
 /// Fixed for the scheduler's life.
@@ -28,6 +57,11 @@ pub(crate) struct Config {
     pub(crate) netpoll_tick: u32,
     /// Is there a sysmon?
     pub(crate) sysmon: bool,
+    pub(crate) retake: Retake,
+    /// Most Ms of all kinds.
+    pub(crate) max_threads: usize,
+    /// Does the number of Ps follow the machine? Not if somebody has set it.
+    pub(crate) follow_limit: bool,
     /// The longest spin before a sleep, in nanoseconds; 0: none.
     pub(crate) spin_ns: u64,
     pub(crate) enable_io: bool,

@@ -20,10 +20,13 @@ use std::ptr;
 use super::p::{Shell, P};
 use super::sched::Sched;
 pub(crate) use super::sched::SchedRef;
+use crate::primitives::thread_clock::ThreadId;
 
 struct Context {
     sched: Cell<*const Sched>,
     shell: Cell<*const P>,
+    /// This thread's name for others; 0: not yet asked for.
+    thread: Cell<u64>,
     /// How many `Entered` guards are alive: they must go in reverse order.
     depth: Cell<usize>,
 }
@@ -32,6 +35,7 @@ thread_local_const! {
     static CONTEXT: Context = Context {
         sched: Cell::new(ptr::null()),
         shell: Cell::new(ptr::null()),
+        thread: Cell::new(0),
         depth: Cell::new(0),
     };
 }
@@ -57,6 +61,11 @@ pub(crate) fn set_shell(p: &P) {
     CONTEXT.with(|cx| {
         debug_assert!(cx.shell.get().is_null(), "acquirep: the thread has a P already");
         cx.shell.set(p);
+        if cx.thread.get() == 0 {
+            cx.thread.set(ThreadId::current().0);
+        }
+        // SAFETY: C1: we just took it.
+        unsafe { Shell::assume(p) }.set_thread(ThreadId(cx.thread.get()));
     });
 }
 

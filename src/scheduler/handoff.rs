@@ -29,11 +29,11 @@ where
 }
 
 /// Takes the P back, or another one, when the closure ends or panics.
-struct Regain<'a>(&'a SchedRef);
+struct ExitSyscall<'a>(&'a SchedRef);
 
-impl Drop for Regain<'_> {
+impl Drop for ExitSyscall<'_> {
     fn drop(&mut self) {
-        self.0.regain();
+        self.0.exitsyscall();
     }
 }
 
@@ -50,10 +50,10 @@ pub(crate) fn block_in_place<F: FnOnce() -> R, R>(f: F) -> R {
     }
     let _unlimited = coop::enter_unconstrained();
     let _may = block::allow();
-    let shell = context::shell_of(&sched).filter(|shell| shell.role() == Role::Running);
-    let _regain = shell.map(|shell| {
+    let shell = context::shell_of(&sched).filter(|shell| shell.role() != Role::Root);
+    let _exit = shell.map(|shell| {
         sched.entersyscallblock(shell);
-        Regain(&sched)
+        ExitSyscall(&sched)
     });
     f()
 }
@@ -62,6 +62,11 @@ impl Sched {
     fn entersyscallblock(&self, shell: Shell<'_>) {
         // The next owner starts between polls.
         shell.set_in_poll(false);
+        if shell.role() == Role::Blocked && !self.regain(shell) {
+            // It was taken away already.
+            return;
+        }
+        self.stats.handoffs.add(1);
         let p = self.releasep(shell);
         self.handoffp(p);
     }
@@ -83,7 +88,7 @@ impl Sched {
             let mut locked = self.lock.lock();
             // Acquire is the lock's. The last permit to go idle needs somebody in the poller, and so do
             // timers that nobody waits for.
-            let last = locked.pidle.len() + 1 == self.procs as usize;
+            let last = locked.pidle.len() + 1 == self.procs();
             let polled = self.poll_until.load(Relaxed) != 0;
             // Once closed, an idle P has to come from an M that has cleared it.
             if self.globrunq.is_empty()
@@ -104,7 +109,7 @@ impl Sched {
     }
 
     /// Go's `exitsyscall`: a permit for the rest of the poll, if one is idle.
-    fn regain(&self) {
+    fn exitsyscall(&self) {
         let p = {
             let mut locked = self.lock.lock();
             self.pidleget(&mut locked)

@@ -58,11 +58,37 @@ pub(crate) const DEFAULT_THREAD_NAME: &str = "gmp-m";
 /// How long one slice lasts before the P is asked to yield. Go's.
 pub(crate) const TIME_SLICE: Duration = Duration::from_millis(10);
 
-/// sysmon's shortest sleep: below it, its own wake-ups would show in a profile.
+/// How long a poll that blocks its thread may keep its permit while work waits. Below it a retake, two
+/// thread switches, costs more than it gains.
+pub(crate) const BLOCKED_AFTER: Duration = Duration::from_millis(1);
+
+/// How long a poll that computes may keep its permit while work waits: the same slice that a poll gets
+/// that can be asked to yield.
+pub(crate) const COMPUTING_AFTER: Duration = TIME_SLICE;
+
+/// A poll has blocked its thread if the thread used less than this part of the time, one in so many.
+pub(crate) const BLOCKED_SHARE: u32 = 8;
+
+/// Most Ms for each P that are inside of polls that lost their permit, unless the builder says otherwise.
+pub(crate) const EXTRA_PER_P: usize = 4;
+
+/// Most threads of a runtime, unless the builder says otherwise. Go's.
+pub(crate) const MAX_THREADS: usize = 10_000;
+
+/// sysmon's shortest sleep as a rule: below it, its own wake-ups would show in a profile.
 pub(crate) const SYSMON_MIN: Duration = Duration::from_millis(1);
 
-/// sysmon's longest sleep while there is life. Go's.
+/// sysmon's sleep between two looks at a thread's CPU clock, to tell whether it stands still.
+pub(crate) const SYSMON_SUSPECT: Duration = Duration::from_micros(250);
+
+/// sysmon's longest sleep while Ps are busy: so long may a poll go on before sysmon first sees it.
+pub(crate) const SYSMON_BUSY: Duration = Duration::from_millis(5);
+
+/// sysmon's longest sleep while there is life at all. Go's.
 pub(crate) const SYSMON_MAX: Duration = Duration::from_millis(10);
+
+/// How often sysmon looks whether affinity or the cgroup's quota have changed. Go's.
+pub(crate) const LIMIT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Rounds without an event before sysmon sleeps twice as long.
 pub(crate) const SYSMON_SLOW_ROUNDS: u32 = 5;

@@ -62,6 +62,7 @@ pub(crate) mod proc;
 pub(crate) mod procresize;
 pub(crate) mod procs;
 pub(crate) mod ready;
+pub(crate) mod retake;
 pub(crate) mod root;
 pub(crate) mod runq;
 pub(crate) mod sched;
@@ -74,3 +75,4 @@ pub(crate) mod sysmon;
 #[cfg(all(test, not(gmp_loom)))]
 pub(crate) mod testing;
 pub(crate) mod timers;
+mod watch;

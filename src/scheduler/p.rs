@@ -6,7 +6,7 @@
 //!
 //! The **permit** is the right to be one of the `procs` Ms that run Gs. It is a count, not an object:
 //! `sched.lock` keeps the idle ones, each together with an idle shell. A thread in `block_on` has a shell
-//! without a permit: it runs no G.
+//! without a permit: it runs no G; and so has an M whose poll lasted too long (`retake.rs`).
 //!
 //! Owning a shell is a value one must hold: [`Shell`] exists only on its thread, made from the address
 //! that `context` keeps for it.
@@ -26,11 +26,13 @@ use crate::g::allg::Shard;
 use crate::g::id::{self, Id, ID_BATCH};
 use crate::primitives::padded::Padded;
 use crate::primitives::sync::atomic::{
-    AtomicBool, AtomicU64, AtomicU8,
+    AtomicBool, AtomicU32, AtomicU64, AtomicU8,
     Ordering::{Relaxed, Release},
 };
+use crate::primitives::thread_clock::ThreadId;
 
-/// What a shell is used for at the moment. Others read it as a hint only.
+/// What a shell is used for at the moment. Read without the lock it is a hint only; who takes a permit or
+/// gives one changes it under `sched.lock`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Role {
@@ -40,6 +42,9 @@ pub(crate) enum Role {
     Running = 1,
     /// A thread in `block_on` owns it, which runs none of its Gs: others must come for them.
     Root = 2,
+    /// An M owns it that is inside a long poll, and whose permit was taken away: others must come for its
+    /// Gs, and nothing is put into it.
+    Blocked = 3,
 }
 
 /// See the module's text.
@@ -55,13 +60,16 @@ pub(crate) struct P {
     pub(crate) tick: Padded<AtomicU64>,
     /// "The slice is over": set by whoever keeps the time, cleared by a new slice.
     pub(crate) preempt: AtomicBool,
+    /// Slices begun, modulo 2^32. Stored by the owner alone.
+    schedtick: AtomicU32,
+    /// The thread that owns the shell, as its `ThreadId`. Stored by the owner alone.
+    thread: AtomicU64,
     pub(crate) stats: Stats,
     own: Own,
 }
 
 /// What the owner alone touches.
 struct Own {
-    schedtick: Cell<u32>,
     streak: Cell<u32>,
     next_id: Cell<u64>,
     ids_end: Cell<u64>,
@@ -85,9 +93,10 @@ impl P {
             role: AtomicU8::new(Role::Idle as u8),
             tick: Padded(AtomicU64::new(0)),
             preempt: AtomicBool::new(false),
+            schedtick: AtomicU32::new(0),
+            thread: AtomicU64::new(0),
             stats: Stats::new(),
             own: Own {
-                schedtick: Cell::new(0),
                 streak: Cell::new(0),
                 next_id: Cell::new(0),
                 ids_end: Cell::new(0),
@@ -101,6 +110,7 @@ impl P {
         match self.role.load(Relaxed) {
             1 => Role::Running,
             2 => Role::Root,
+            3 => Role::Blocked,
             _ => Role::Idle,
         }
     }
@@ -108,6 +118,19 @@ impl P {
     pub(crate) fn set_role(&self, role: Role) {
         // Relaxed: a hint; ownership changes hands under `sched.lock` and notes.
         self.role.store(role as u8, Relaxed);
+    }
+
+    /// Slices begun on this shell, modulo 2^32.
+    #[inline]
+    pub(crate) fn schedtick(&self) -> u32 {
+        // Relaxed: a counter with one writer.
+        self.schedtick.load(Relaxed)
+    }
+
+    /// The thread that owned the shell when it last took it up.
+    pub(crate) fn thread(&self) -> ThreadId {
+        // Relaxed: a hint.
+        ThreadId(self.thread.load(Relaxed))
     }
 }
 
@@ -141,10 +164,11 @@ impl<'a> Shell<'a> {
         self.p
     }
 
-    /// Slices begun on this shell, modulo 2^32.
+    /// Says which thread it is that owns the shell.
     #[inline]
-    pub(crate) fn schedtick(&self) -> u32 {
-        self.own.schedtick.get()
+    pub(crate) fn set_thread(&self, thread: ThreadId) {
+        // Relaxed: a hint.
+        self.thread.store(thread.0, Relaxed);
     }
 
     /// Begins a time slice, or goes on with the one that runnext inherits.
@@ -155,7 +179,8 @@ impl<'a> Shell<'a> {
             return;
         }
         self.own.streak.set(0);
-        self.own.schedtick.set(self.own.schedtick.get().wrapping_add(1));
+        // Relaxed: we are the only writer.
+        self.schedtick.store(self.schedtick().wrapping_add(1), Relaxed);
         // Relaxed (both): a hint from the timekeeper; asking twice or once too little changes nothing.
         if self.preempt.load(Relaxed) {
             self.preempt.store(false, Relaxed);

@@ -120,7 +120,7 @@ impl Sched {
     /// more. Go wakes another M in any case; a look at the queues costs less than a thread that finds
     /// nothing. It is the submitter's look and the searcher's in one: what was submitted while we searched,
     /// and woke nobody for it, is seen here, as after any search; what comes later sees us gone.
-    fn resetspinning(&self, local: &mut Local) {
+    pub(super) fn resetspinning(&self, local: &mut Local) {
         local.spinning = false;
         // Ordering(spinning): SeqCst. First leave the count, then look.
         self.nmspinning.fetch_sub(1, SeqCst);
@@ -139,6 +139,10 @@ impl Sched {
         loop {
             if self.is_closed() {
                 self.leave(local, shell);
+                return Found::NoP;
+            }
+            // The permit was taken away, while we were in a poll or called foreign wakers.
+            if shell.role() == Role::Blocked && !self.regain_or_stop(local, shell) {
                 return Found::NoP;
             }
             let tick = shell.schedtick();
@@ -250,8 +254,8 @@ impl Sched {
             return Some(g);
         }
         // Relaxed: a hint; a searcher that goes idle looks at all shells.
-        if self.nroots.load(Relaxed) > 0 {
-            return self.steal_from_roots(shell);
+        if self.nunattended.load(Relaxed) > 0 {
+            return self.steal_from_unattended(shell);
         }
         None
     }
@@ -261,7 +265,7 @@ impl Sched {
         if self.globrunq.is_empty() {
             return None;
         }
-        let batch = self.globrunq.batch(self.procs as usize);
+        let batch = self.globrunq.batch(self.procs());
         let first = self.globrunq.get()?;
         for _ in 1..batch.min(shell.runq.room()) {
             match self.globrunq.get() {
@@ -297,7 +301,8 @@ impl Sched {
 
     fn may_spin(&self) -> bool {
         // Relaxed (both): a rule of thumb.
-        2 * self.nmspinning.load(Relaxed) < self.procs - self.npidle.load(Relaxed).min(self.procs)
+        let procs = self.procs() as u32;
+        2 * self.nmspinning.load(Relaxed) < procs - self.npidle.load(Relaxed).min(procs)
     }
 
     fn become_spinning(&self, local: &mut Local) {
@@ -367,6 +372,7 @@ impl Sched {
         }
         self.shells().any(|p| match p.role() {
             Role::Root => !p.runq.is_empty() && !broken("recheck_skips_roots"),
+            Role::Blocked => !p.runq.is_empty() && !broken("recheck_skips_blocked"),
             _ => was_spinning && (p.runq.len() > 0 || super::steal::next_is_stuck(p)),
         })
     }

@@ -16,7 +16,7 @@ use super::p::{Role, Shell, P};
 use super::sched::{Locked, PPtr, Sched, SchedRef};
 use crate::g::join::JoinHandle;
 use crate::g::raw::{new_g, GRef, G};
-use crate::g::{id, waker};
+use crate::g::{block, id, waker};
 use crate::primitives::foreign;
 use crate::primitives::sync::atomic::{
     fence,
@@ -90,9 +90,17 @@ impl Sched {
     /// True: something is in a queue now that another M could take.
     #[inline]
     pub(super) fn runqput(&self, shell: Shell<'_>, g: G, next: bool) -> bool {
-        // Nobody runs a root's runnext: thieves take rings by halves, so that is where its Gs go.
-        let kicked =
-            if next && shell.role() != Role::Root { shell.runq.put_next(g) } else { Some(g) };
+        let kicked = match shell.role() {
+            // Our permit was taken away: what we ready is for others, at once.
+            Role::Blocked => {
+                self.globrunq.put(g);
+                return true;
+            }
+            // Nobody runs a root's runnext: thieves take rings by halves, so that is where its Gs go.
+            Role::Root => Some(g),
+            _ if next => shell.runq.put_next(g),
+            _ => Some(g),
+        };
         let Some(g) = kicked else { return false };
         if let Some(spill) = shell.runq.put(g) {
             spill.for_each(|g| self.globrunq.put(g));
@@ -109,6 +117,19 @@ impl Sched {
     /// Go's `injectglist`: makes Runnable whatever the wakers belong to, and queues it in one go. Foreign
     /// wakers run last, when all Gs are where others can take them.
     pub(super) fn inject_wakers(
+        &self,
+        shell: Option<Shell<'_>>,
+        wakers: &mut Vec<Waker>,
+        foreign: &mut Vec<Waker>,
+    ) {
+        self.queue_wakers(shell, wakers, foreign);
+        if !foreign.is_empty() {
+            self.wake_foreign(shell, foreign);
+        }
+    }
+
+    /// As [`inject_wakers`](Self::inject_wakers), but leaves foreign wakers to the caller.
+    pub(super) fn queue_wakers(
         &self,
         shell: Option<Shell<'_>>,
         wakers: &mut Vec<Waker>,
@@ -143,9 +164,6 @@ impl Sched {
                 self.leave_to_sysmon();
             }
         }
-        if !foreign.is_empty() {
-            self.wake_foreign(shell, foreign);
-        }
     }
 
     /// Foreign wakers: whatever they do to us by panicking stays here, and however long they take, sysmon
@@ -155,14 +173,14 @@ impl Sched {
         if let Some(shell) = shell {
             shell.set_in_poll(true);
         }
+        // `block_in_place` in a waker keeps the shell, which the caller goes on with; sysmon takes the
+        // permit if it lasts.
+        let _may = block::allow();
         for waker in foreign.drain(..) {
             foreign::call(|| waker.wake());
         }
-        if shell.is_some() {
-            // Looked up anew: a waker is code that may have given the shell away.
-            if let Some(shell) = context::shell_of(self) {
-                shell.set_in_poll(false);
-            }
+        if let Some(shell) = shell {
+            shell.set_in_poll(false);
         }
     }
 
@@ -187,7 +205,10 @@ impl Sched {
             return;
         }
         // Relaxed: ordered by the fence.
-        if self.nmspinning.load(Relaxed) == 0 && self.npidle.load(Relaxed) != 0 {
+        if self.npidle.load(Relaxed) == 0 {
+            // Everybody is busy. If one of them stays so for long, sysmon sees to it.
+            self.leave_to_sysmon();
+        } else if self.nmspinning.load(Relaxed) == 0 {
             self.wakep_slow();
         }
     }
@@ -251,20 +272,21 @@ impl Sched {
         self.pidleput(&mut locked, p);
     }
 
-    /// Go's `pidleput`: a permit goes idle, with the shell.
+    /// Go's `pidleput`: a permit goes idle, with the shell. If the permit was taken away meanwhile, only
+    /// the shell is put away.
     pub(super) fn pidleput(&self, locked: &mut Locked, p: &P) {
         debug_assert!(
             p.runq.is_empty() || self.config.flavor == Flavor::CurrentThread,
             "pidleput: the queue is not empty"
         );
+        if p.role() == Role::Blocked {
+            return self.spare_marked(locked, p);
+        }
         p.set_role(Role::Idle);
         p.stats.parks.add(1);
         locked.pidle.push(PPtr::new(p));
         self.npidle.store(locked.pidle.len() as u32, Relaxed);
-        debug_assert!(
-            locked.pidle.len() <= self.procs as usize,
-            "pidleput: more permits than procs"
-        );
+        debug_assert!(locked.pidle.len() <= self.procs(), "pidleput: more permits than procs");
     }
 
     /// Go's `pidleget`: takes an idle permit, with its shell.

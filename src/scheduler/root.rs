@@ -100,15 +100,12 @@ impl<'a> RootShell<'a> {
     fn acquire(sched: &'a SchedRef) -> RootShell<'a> {
         let p = {
             let mut locked = sched.lock.lock();
-            match locked.spare.pop() {
-                Some(p) => p,
-                None => sched.new_shell(&mut locked),
-            }
+            sched.spare_shell(&mut locked)
         };
         let p = p.get(sched);
         p.set_role(Role::Root);
         // Relaxed: a hint for `fair_look`; second looks go by the role.
-        sched.nroots.fetch_add(1, Relaxed);
+        sched.nunattended.fetch_add(1, Relaxed);
         RootShell { sched, outer: context::swap_shell(p) }
     }
 }
@@ -142,7 +139,7 @@ impl Sched {
             moved = true;
         }
         shell.set_role(Role::Idle);
-        self.nroots.fetch_sub(1, Relaxed);
+        self.nunattended.fetch_sub(1, Relaxed);
         if moved {
             self.wakep();
         }

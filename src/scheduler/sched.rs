@@ -23,6 +23,8 @@ use super::m::M;
 use super::netpoll::Netpoll;
 use super::p::{Shell, P};
 use super::root::Root;
+use super::stats::Global;
+use super::sysmon;
 use super::timers::Timers;
 use crate::g::allg::Shard;
 use crate::g::cell::{Header, Place};
@@ -32,7 +34,7 @@ use crate::primitives::appendvec::AppendVec;
 use crate::primitives::note::Note;
 use crate::primitives::padded::Padded;
 use crate::primitives::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize,
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicU8, AtomicUsize,
     Ordering::{AcqRel, Relaxed, Release, SeqCst},
 };
 use crate::primitives::sync::{thread, Arc, Mutex};
@@ -54,19 +56,22 @@ pub(crate) struct Sched {
     pub(super) poll_until: AtomicU64,
     /// When (ns) the poller last woke up for timers. Written by its holder.
     pub(super) timers_ran: AtomicU64,
-    /// Threads in `block_on` whose shells hold work that only others run.
-    pub(super) nroots: AtomicU32,
+    /// Shells whose owners run nothing of what is in them: of threads in `block_on`, and `Blocked` ones.
+    pub(super) nunattended: AtomicU32,
     closed: AtomicBool,
-    /// There is a sysmon to see polls that last, or there never will be one (current_thread). Until then
-    /// whoever leaves something to it starts it.
-    pub(super) watched: AtomicBool,
+    /// What sysmon wants to be told; see there.
+    pub(super) sysmon_wants: AtomicU8,
     /// sysmon sleeps for good, until a permit is taken. Set under the lock.
     pub(super) sysmon_waits: AtomicBool,
     /// The last try to start a thread failed: Ms look at the global queue once more before they sleep.
     /// Written under the lock.
     pub(super) no_threads: AtomicBool,
     pub(super) sysmon_note: Note,
-    pub(crate) procs: u32,
+    /// Go's `gomaxprocs`. Written under the lock.
+    nprocs: AtomicU32,
+    /// Somebody has said how many.
+    pub(super) procs_set: AtomicBool,
+    pub(crate) stats: Global,
     pub(super) globrunq: Globrunq,
     /// Every shell there ever was, by id; shells are freed with the scheduler.
     shells: AppendVec<AtomicPtr<P>>,
@@ -95,6 +100,8 @@ pub(super) struct Locked {
     pub(super) mexited: usize,
     /// After the close: the last M to end does step 6 of the shutdown.
     pub(super) remainder_left: bool,
+    /// Shells that are `Blocked`.
+    pub(super) nmarked: usize,
     /// Ms that run blocking closures, or are on the way to.
     pub(super) nblocking: usize,
     /// One of those has been started and has not yet taken a closure.
@@ -154,6 +161,7 @@ impl Sched {
                 sysmon: None,
                 mexited: 0,
                 remainder_left: false,
+                nmarked: 0,
                 nblocking: 0,
                 blocking_starting: false,
                 drivers: Vec::new(),
@@ -164,13 +172,19 @@ impl Sched {
             needspinning: AtomicBool::new(false),
             poll_until: AtomicU64::new(0),
             timers_ran: AtomicU64::new(0),
-            nroots: AtomicU32::new(0),
+            nunattended: AtomicU32::new(0),
             closed: AtomicBool::new(false),
-            watched: AtomicBool::new(!config.sysmon),
+            sysmon_wants: AtomicU8::new(if config.sysmon {
+                sysmon::START
+            } else {
+                sysmon::NOTHING
+            }),
             sysmon_waits: AtomicBool::new(false),
             no_threads: AtomicBool::new(false),
             sysmon_note: Note::new(),
-            procs: procs as u32,
+            nprocs: AtomicU32::new(0),
+            procs_set: AtomicBool::new(false),
+            stats: Global::default(),
             globrunq: Globrunq::new(),
             shells: AppendVec::new(),
             netpoll,
@@ -181,7 +195,7 @@ impl Sched {
             epoch: Instant::now(),
         });
         let sched = SchedRef(NonNull::from(Box::leak(sched)));
-        super::procresize::procresize(&sched, procs);
+        sched.procresize(procs);
         Ok(sched)
     }
 
@@ -221,6 +235,19 @@ impl Sched {
     pub(super) fn stock_of(&self, p: &P) -> usize {
         // SAFETY: a shell on the idle or the spare list belongs to who holds the lock.
         unsafe { Shell::assume(p) }.drain_sched_refs()
+    }
+
+    /// How many Gs run at a time: Go's `gomaxprocs`.
+    #[inline]
+    pub(crate) fn procs(&self) -> usize {
+        // Relaxed: a number; what goes by it exactly reads it under the lock.
+        self.nprocs.load(Relaxed) as usize
+    }
+
+    /// Under the lock.
+    pub(super) fn set_nprocs(&self, _locked: &mut Locked, procs: usize) {
+        // Relaxed: as its reader.
+        self.nprocs.store(procs as u32, Relaxed);
     }
 
     /// Has the shutdown begun? (Relaxed: who must not miss it puts a full fence before.)
@@ -268,6 +295,12 @@ impl Sched {
     /// Live Gs, blocking closures not counted; roughly while others run.
     pub(crate) fn live_gs(&self) -> usize {
         self.shells().map(|p| p.allg.live()).sum::<usize>() + self.foreign.lock().live()
+    }
+
+    /// Permits that nobody uses.
+    pub(crate) fn idle_permits(&self) -> usize {
+        // Relaxed: a number for the curious.
+        self.npidle.load(Relaxed) as usize
     }
 
     /// Gs in the global queue.
@@ -419,7 +452,7 @@ impl Drop for SchedRef {
 
 impl std::fmt::Debug for SchedRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sched").field("id", &self.id).field("procs", &self.procs).finish()
+        f.debug_struct("Sched").field("id", &self.id).field("procs", &self.procs()).finish()
     }
 }
 

@@ -35,6 +35,12 @@ impl Sched {
         }
         let m = {
             let mut locked = self.lock.lock();
+            let most = self.config.max_threads;
+            if locked.threads.len() >= most {
+                return Err(io::Error::other(format!(
+                    "max_threads is {most}, and so many there are"
+                )));
+            }
             let m = Arc::new(M::new());
             locked.threads.push(Thread { m: m.clone(), join: None });
             m
@@ -134,7 +140,7 @@ impl Sched {
                 break 'sleep Woken::Look;
             };
             // As many Ms as there are Ps stay for ever: they are what the next burst needs.
-            if locked.threads.len() > self.procs as usize + 1 {
+            if locked.threads.len() > self.procs() + 1 {
                 locked.midle.remove(at);
                 break 'sleep Woken::End;
             }

@@ -1,4 +1,5 @@
-//! Counters, one set per shell, written by its owner alone: no read-modify-write, no shared line.
+//! Counters, one set per shell, written by its owner alone: no read-modify-write, no shared line. And one
+//! set for the whole scheduler, of what is rare.
 
 // std's atomics also under loom: counters carry no protocol, and would only multiply the runs.
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -51,4 +52,52 @@ impl Stats {
             busy_ns: Counter::new(),
         }
     }
+}
+
+/// One counter with many writers, for what is rare.
+#[derive(Debug, Default)]
+pub(crate) struct SharedCounter(AtomicU64);
+
+impl SharedCounter {
+    /// Adds.
+    pub(crate) fn add(&self, n: u64) {
+        // Relaxed (all): statistics.
+        self.0.fetch_add(n, Relaxed);
+    }
+
+    /// Says how many there are now.
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Relaxed);
+    }
+
+    /// Remembers the most there ever were.
+    pub(crate) fn raise(&self, n: u64) {
+        self.0.fetch_max(n, Relaxed);
+    }
+
+    /// The count at this moment.
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// What the scheduler counts as a whole.
+#[derive(Debug, Default)]
+pub(crate) struct Global {
+    /// Permits taken from polls that lasted too long.
+    pub(crate) retakes: SharedCounter,
+    /// Such that were given back at once, because the poll had just ended.
+    pub(crate) undone_marks: SharedCounter,
+    /// Ms that came back from such a poll and found an idle permit.
+    pub(crate) regains: SharedCounter,
+    /// Ms that came back and found none.
+    pub(crate) retirements: SharedCounter,
+    /// Gs moved out of the queues of such polls.
+    pub(crate) drained: SharedCounter,
+    /// Ps handed over by `block_in_place`.
+    pub(crate) handoffs: SharedCounter,
+    /// Ms inside of such polls now.
+    pub(crate) extra_ms_now: SharedCounter,
+    /// The most there ever were.
+    pub(crate) extra_ms_peak: SharedCounter,
 }

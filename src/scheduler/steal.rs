@@ -7,7 +7,8 @@
 //! Runnext is taken only from an owner that is *inside one poll* for a few microseconds: its tick is odd
 //! and stands still. An owner that passes through the scheduler meanwhile runs it next, and stealing it
 //! would only tear a pair apart that hands over through it (Go sleeps 3 µs instead, without a look at
-//! what the owner does). The shell of a thread in `block_on` has no such grace: its owner runs no G.
+//! what the owner does). The shell of a thread in `block_on` has no such grace: its owner runs no G; nor has
+//! one whose permit was taken away (`retake.rs`).
 
 use std::time::{Duration, Instant};
 
@@ -123,7 +124,7 @@ impl Sched {
             return Some(g);
         }
         let may_take_next = match victim.role() {
-            Role::Root => true,
+            Role::Root | Role::Blocked => true,
             Role::Running => last && next_is_stuck(victim),
             Role::Idle => false,
         };
@@ -134,13 +135,13 @@ impl Sched {
         }
     }
 
-    /// Some of what threads in `block_on` have queued: half of the first such queue that has any.
-    pub(super) fn steal_from_roots(&self, shell: Shell<'_>) -> Option<G> {
+    /// Some of what is queued where its owner does not run it: half of the first such queue that has any.
+    pub(super) fn steal_from_unattended(&self, shell: Shell<'_>) -> Option<G> {
         // Half of our own ring may be in use: `steal_into` brings at most half a ring, and no more than
         // fits.
         let room = shell.runq.room();
         self.shells()
-            .filter(|p| p.role() == Role::Root)
+            .filter(|p| matches!(p.role(), Role::Root | Role::Blocked))
             .find_map(|p| p.runq.steal_into(&shell.p().runq, room))
     }
 }

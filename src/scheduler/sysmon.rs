@@ -2,65 +2,78 @@
 //!
 //! Each round:
 //!
-//! 1. **Poller**: if nobody has polled for 10 ms (every M is inside a long poll), poll once.
-//! 2. **Timers**: those that are overdue, wherever they are, for the same reason.
-//! 3. **Slices**: an M that is inside one poll for 10 ms is asked to yield (`P.preempt`); leaf futures
-//!    obey through `coop`.
-//! 4. **Work behind a long poll**: an M that is inside the same poll as at the last round, with Gs in its
-//!    queue or nobody in the poller, while a permit is idle and nobody searches: `wakep`. This is what
-//!    lets `ready` wake nobody for a lone runnext, and an M with an event run it without a substitute in
-//!    the poller.
+//! 1. **Ps**: polls that last, what is behind them, permits to be taken back; see `watch.rs`.
+//! 2. **Poller**: if nobody has polled for 10 ms, or everybody is inside of a poll that lasts, poll once.
+//! 3. **Timers**: those that are overdue, wherever they are, for the same reason.
+//! 4. **The machine**, once a second: if its affinity or its cgroup's quota has changed and nobody has said
+//!    how many Ps there shall be, the number follows.
 //!
 //! Pace: a millisecond after something happened, twice as long after every few rounds without, up to
-//! 10 ms. When all permits are idle and no poll has taken place for a while it sleeps for good, and the
-//! next thread that takes a permit wakes it (`acquirep`): so an idle process has no wake-ups, and work that
-//! comes in single events does not wake it each time.
+//! 5 ms while Ps are busy and 10 ms while there is life at all. When all permits are idle and no poll has
+//! taken place for a while it sleeps for good, and the next thread that takes a permit wakes it
+//! (`acquirep`): so an idle process has no wake-ups, and work that comes in single events does not wake it
+//! each time.
 //!
 //! Deep sleep against the next permit: sysmon checks "all idle" and announces its sleep under
 //! `sched.lock`; a permit is taken under that lock, and its taker looks for the announcement afterwards.
+//!
+//! `sysmon_wants` is what others go by when they leave something to it: [`START`] if there is no sysmon
+//! yet, so a program that never leaves it anything does not pay for the thread; [`WORK`] if it sleeps long
+//! although everybody is inside of a poll that lasts, because nothing waited so far.
 
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::limits::{
-    SYSMON_DEEP_ROUNDS, SYSMON_MAX, SYSMON_MIN, SYSMON_NETPOLL_STALE, SYSMON_SLOW_ROUNDS,
-    TIME_SLICE,
+    LIMIT_INTERVAL, SYSMON_BUSY, SYSMON_DEEP_ROUNDS, SYSMON_MAX, SYSMON_MIN, SYSMON_NETPOLL_STALE,
+    SYSMON_SLOW_ROUNDS, SYSMON_SUSPECT,
 };
-use super::p::Role;
+use super::procs::DefaultProcs;
 use super::sched::{Sched, SchedRef};
+use super::watch::{Look, Watch};
+use crate::primitives::foreign;
 use crate::primitives::sync::atomic::Ordering::{Acquire, Relaxed};
 use crate::primitives::sync::thread;
 
-/// What the last round saw of a shell.
-#[derive(Clone, Copy)]
-struct Seen {
-    tick: u64,
-    since: Instant,
-}
+/// Nobody has to tell sysmon anything: it comes by itself, or there never will be one.
+pub(super) const NOTHING: u8 = 0;
+/// There is no sysmon yet.
+pub(super) const START: u8 = 1;
+/// It wants to hear of work.
+pub(super) const WORK: u8 = 2;
 
 /// What a round keeps from the one before.
 struct Rounds {
-    seen: Vec<Seen>,
+    watch: Watch,
     polls: u64,
     polled_at: Instant,
     ready: Vec<Waker>,
     foreign: Vec<Waker>,
+    limit: Option<DefaultProcs>,
+    limit_at: Instant,
 }
 
 impl Sched {
-    /// Nobody is woken for what was just readied or added on this M, because the M itself comes to it soon;
-    /// if it does not, sysmon sees to it. So now there has to be one: a program that never leaves it
-    /// anything does not pay for the thread.
+    /// Nobody is woken for what was just readied or added, because an M comes to it soon; if it does not,
+    /// sysmon sees to it.
     #[inline]
     pub(super) fn leave_to_sysmon(&self) {
-        // Relaxed: who sees it late asks once too often.
-        if !self.watched.load(Relaxed) {
-            self.start_sysmon();
+        // Relaxed: who sees it late asks once too often, or once too late: sysmon comes anyway.
+        if self.sysmon_wants.load(Relaxed) != NOTHING {
+            self.tell_sysmon();
         }
     }
 
-    /// Starts sysmon, once. Without a thread for it an M is woken instead, each time.
     #[cold]
+    fn tell_sysmon(&self) {
+        // Relaxed: as above; the note orders.
+        if self.sysmon_wants.compare_exchange(WORK, NOTHING, Relaxed, Relaxed).is_ok() {
+            return self.sysmon_note.wakeup();
+        }
+        self.start_sysmon();
+    }
+
+    /// Starts sysmon, once. Without a thread for it an M is woken instead, each time.
     fn start_sysmon(&self) {
         {
             let mut locked = self.lock.lock();
@@ -77,13 +90,16 @@ impl Sched {
             Ok(join) => {
                 locked.sysmon = Some(join);
                 // Relaxed: as its reader.
-                self.watched.store(true, Relaxed);
+                self.sysmon_wants.store(NOTHING, Relaxed);
             }
             Err(error) => {
                 locked.sysmon_started = false;
                 drop(locked);
                 self.warn_no_thread(&error);
-                self.wakep();
+                // Relaxed: `wakep` would come back here if there is none.
+                if self.npidle.load(Relaxed) > 0 {
+                    self.wakep();
+                }
             }
         }
     }
@@ -98,14 +114,28 @@ impl Sched {
     }
 }
 
+/// Wakes them when it is dropped, so also if nobody runs the closure that has it.
+struct WakeAll(Vec<Waker>);
+
+impl Drop for WakeAll {
+    fn drop(&mut self) {
+        for waker in self.0.drain(..) {
+            foreign::call(|| waker.wake());
+        }
+    }
+}
+
 /// What the thread runs.
 fn sysmon(sched: &SchedRef) {
+    let now = Instant::now();
     let mut rounds = Rounds {
-        seen: Vec::new(),
+        watch: Watch::new(),
         polls: 0,
-        polled_at: Instant::now(),
+        polled_at: now,
         ready: Vec::new(),
         foreign: Vec::new(),
+        limit: sched.config.follow_limit.then(DefaultProcs::open),
+        limit_at: now,
     };
     let mut delay = SYSMON_MIN;
     let (mut slow, mut quiet) = (0, 0);
@@ -114,19 +144,25 @@ fn sysmon(sched: &SchedRef) {
         if sched.is_closed() {
             return;
         }
-        if woken {
+        let look = rounds.round(sched);
+        if look.acted || woken {
             (delay, slow) = (SYSMON_MIN, 0);
-        }
-        let (acted, moved) = rounds.round(sched);
-        if acted {
-            (delay, slow) = (SYSMON_MIN, 0);
+        } else if look.suspects {
+            delay = SYSMON_SUSPECT;
+            continue;
         } else {
             slow += 1;
             if slow >= SYSMON_SLOW_ROUNDS {
-                (delay, slow) = ((delay * 2).min(SYSMON_MAX), 0);
+                (delay, slow) = (delay * 2, 0);
             }
+            delay = delay.clamp(SYSMON_MIN, if look.busy { SYSMON_BUSY } else { SYSMON_MAX });
         }
-        quiet = if moved || acted { 0 } else { quiet + 1 };
+        if look.all_stuck && delay > SYSMON_MIN {
+            // Nothing waits yet. Who brings something tells us; who did so before it could see this is
+            // seen at the next round.
+            sched.sysmon_wants.store(WORK, Relaxed);
+        }
+        quiet = if look.moved || look.acted { 0 } else { quiet + 1 };
         if quiet >= SYSMON_DEEP_ROUNDS {
             quiet = 0;
             if sched.announce_deep_sleep() {
@@ -138,22 +174,21 @@ fn sysmon(sched: &SchedRef) {
 }
 
 impl Sched {
-    /// True: every permit is idle, and whoever takes one will wake us.
+    /// True: every permit is idle, nothing waits that nobody looks after, and whoever takes a permit will
+    /// wake us.
     fn announce_deep_sleep(&self) -> bool {
         let locked = self.lock.lock();
-        if locked.pidle.len() < self.procs as usize || self.is_closed() {
+        if locked.pidle.len() < self.procs() || self.is_closed() || self.poller_is_wanted() {
             return false;
         }
         // Relaxed: under the lock, see `rouse_sysmon`.
         self.sysmon_waits.store(true, Relaxed);
         true
     }
-}
 
-impl Sched {
     /// Nobody sleeps in the poller although there is something to wait for: the M that did is inside of
-    /// a poll. An idle permit lets another M do it.
-    fn poller_is_wanted(&self) -> bool {
+    /// a poll, or called foreign code. An idle permit lets another M do it.
+    pub(super) fn poller_is_wanted(&self) -> bool {
         // Acquire: nothing rides on it.
         self.poll_until.load(Acquire) == 0
             && (self.netpoll.has_sources() || self.earliest_timer() != u64::MAX)
@@ -161,28 +196,26 @@ impl Sched {
 }
 
 impl Rounds {
-    /// Did it do something, and did any P poll a G since the last round?
-    fn round(&mut self, sched: &Sched) -> (bool, bool) {
+    fn round(&mut self, sched: &SchedRef) -> Look {
         let now = Instant::now();
-        let mut acted = self.netpoll(sched, now);
-        acted |= self.timers(sched);
-        let (stuck, moved) = self.look_at_ps(sched, now);
-        if stuck {
-            sched.wakep();
-            acted = true;
-        }
-        (acted, moved)
+        let mut look = self.watch.look(sched, now);
+        // First what became ready, which is work that waits.
+        look.acted |= self.netpoll(sched, now, look.all_stuck);
+        look.acted |= self.timers(sched);
+        self.watch.act(sched, now, &mut look);
+        self.follow_limit(sched, now);
+        look
     }
 
-    fn netpoll(&mut self, sched: &Sched, now: Instant) -> bool {
+    fn netpoll(&mut self, sched: &SchedRef, now: Instant, at_once: bool) -> bool {
         let polls = sched.netpoll.polls();
         // Acquire: nothing rides on it.
         if polls != self.polls || sched.poll_until.load(Acquire) != 0 {
             (self.polls, self.polled_at) = (polls, now);
             return false;
         }
-        if now.duration_since(self.polled_at) < SYSMON_NETPOLL_STALE || !sched.netpoll.has_sources()
-        {
+        let stale = at_once || now.duration_since(self.polled_at) >= SYSMON_NETPOLL_STALE;
+        if !stale || !sched.netpoll.has_sources() {
             return false;
         }
         let Some(mut poller) = sched.netpoll.try_poller() else { return false };
@@ -192,7 +225,7 @@ impl Rounds {
         self.deliver(sched)
     }
 
-    fn timers(&mut self, sched: &Sched) -> bool {
+    fn timers(&mut self, sched: &SchedRef) -> bool {
         // Somebody sleeps until then and wakes by itself, or is about to look.
         let overdue = sched.now().saturating_sub(SYSMON_MIN.as_nanos() as u64);
         for p in sched.shells() {
@@ -203,44 +236,25 @@ impl Rounds {
         self.deliver(sched)
     }
 
-    /// Queues what became ready.
-    fn deliver(&mut self, sched: &Sched) -> bool {
+    /// Queues what became ready. Foreign wakers are called by an M without a P: they may take their time,
+    /// and sysmon has none.
+    fn deliver(&mut self, sched: &SchedRef) -> bool {
         let any = !self.ready.is_empty();
-        sched.inject_wakers(None, &mut self.ready, &mut self.foreign);
+        sched.queue_wakers(None, &mut self.ready, &mut self.foreign);
+        if !self.foreign.is_empty() {
+            let wakers = WakeAll(std::mem::take(&mut self.foreign));
+            super::blocking::run_on_m(sched, move || drop(wakers));
+        }
         any
     }
 
-    /// Is there work behind a poll that lasts, which somebody else could do? And did anything move?
-    fn look_at_ps(&mut self, sched: &Sched, now: Instant) -> (bool, bool) {
-        let (mut stuck, mut moved) = (false, false);
-        for (i, p) in sched.shells().enumerate() {
-            // Acquire: what the owner queued before this tick is visible.
-            let tick = p.tick.load(Acquire);
-            if i == self.seen.len() {
-                self.seen.push(Seen { tick, since: now });
-                moved = true;
-                continue;
-            }
-            let seen = &mut self.seen[i];
-            if seen.tick != tick {
-                *seen = Seen { tick, since: now };
-                moved = true;
-                continue;
-            }
-            let in_poll = tick & 1 == 1 && p.role() == Role::Running;
-            if !in_poll {
-                continue;
-            }
-            // A poll that goes on is life: no deep sleep.
-            moved = true;
-            if now.duration_since(seen.since) >= TIME_SLICE {
-                // Relaxed: a hint.
-                p.preempt.store(true, Relaxed);
-            }
-            // Relaxed (both): `wakep` looks again.
-            let nobody = sched.nmspinning.load(Relaxed) == 0 && sched.npidle.load(Relaxed) > 0;
-            stuck |= nobody && (p.runq.len() > 0 || p.runq.has_next() || sched.poller_is_wanted());
+    fn follow_limit(&mut self, sched: &Sched, now: Instant) {
+        if now.duration_since(self.limit_at) < LIMIT_INTERVAL {
+            return;
         }
-        (stuck, moved)
+        self.limit_at = now;
+        if let Some(limit) = &self.limit {
+            sched.follow_limit(limit.get());
+        }
     }
 }

@@ -5,7 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{Config, Flavor};
+use super::config::{Config, Flavor, Retake};
+use super::limits::MAX_THREADS;
 use super::sched::{Sched, SchedRef};
 
 /// A current_thread scheduler that nobody drives.
@@ -20,6 +21,9 @@ pub(crate) fn undriven(enable_io: bool, enable_time: bool) -> io::Result<SchedRe
         globrunq_tick: 31,
         netpoll_tick: 61,
         sysmon: false,
+        retake: Retake::default(),
+        max_threads: MAX_THREADS,
+        follow_limit: false,
         spin_ns: 0,
         enable_io,
         enable_time,

@@ -21,7 +21,8 @@ use std::sync::Arc as StdArc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use super::config::{Config, Flavor};
+use super::config::{Config, Flavor, Retake};
+use super::limits::MAX_THREADS;
 use super::sched::{Sched, SchedRef};
 use crate::g::join::JoinHandle;
 use crate::g::models::heap::{explore, explore_some};
@@ -39,6 +40,9 @@ fn rig(procs: usize, token: &StdArc<()>) -> SchedRef {
         globrunq_tick: 61,
         netpoll_tick: 61,
         sysmon: false,
+        retake: Retake::default(),
+        max_threads: MAX_THREADS,
+        follow_limit: false,
         spin_ns: 0,
         enable_io: false,
         enable_time: true,
