@@ -35,6 +35,8 @@
 
 mod child;
 mod command;
+#[cfg(all(test, gmp_loom))]
+mod models;
 mod orphan;
 #[cfg(all(target_os = "linux", not(miri)))]
 mod pidfd;

@@ -15,60 +15,71 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::watched::Watched;
 use crate::g::coop;
-use crate::primitives::sync::Mutex;
+use crate::primitives::sync::{broken, Mutex};
 
-struct Orphan {
-    state: Mutex<State>,
+/// Step 2: a value that anybody may ask to be looked after, and that one thread at a time looks after.
+pub(super) struct Turns<T> {
+    state: Mutex<State<T>>,
 }
 
-struct State {
-    /// `None` during a poll, and at the end.
-    watched: Option<Watched>,
+struct State<T> {
+    /// `None` during a turn, and at the end.
+    value: Option<T>,
     /// Step 2's mark.
-    woken: bool,
+    again: bool,
 }
 
-/// Looks after a process that may still run.
-pub(super) fn adopt(watched: Watched) {
-    reap();
-    let state = State { watched: Some(watched), woken: false };
-    Arc::new(Orphan { state: Mutex::new(state) }).turn();
-}
+impl<T> Turns<T> {
+    pub(super) fn new(value: T) -> Turns<T> {
+        Turns { state: Mutex::new(State { value: Some(value), again: false }) }
+    }
 
-impl Orphan {
-    fn turn(self: &Arc<Self>) {
-        let mut watched = {
+    /// Looks after the value; if somebody does so right now, has that one look once more. `look` gives the
+    /// value back unless it has come to its end.
+    pub(super) fn turn(&self, mut look: impl FnMut(T) -> Option<T>) {
+        let mut value = {
             let mut state = self.state.lock();
-            match state.watched.take() {
-                Some(watched) => watched,
+            match state.value.take() {
+                Some(value) => value,
                 None => {
-                    state.woken = true;
+                    state.again = !broken("orphan_no_mark");
                     return;
                 }
             }
         };
-        // A task's budget is not for this; without one it would come back here at once.
-        let _unlimited = coop::enter_unconstrained();
-        let waker = Waker::from(self.clone());
-        let mut cx = Context::from_waker(&waker);
-        loop {
-            match watched.poll_exit(&mut cx) {
-                Poll::Ready(Ok(_)) => return,
-                Poll::Ready(Err(_)) => return leave(watched.into_child()),
-                Poll::Pending => {}
-            }
+        while let Some(kept) = look(value) {
             let mut state = self.state.lock();
-            if !std::mem::take(&mut state.woken) {
-                state.watched = Some(watched);
+            if !std::mem::take(&mut state.again) {
+                state.value = Some(kept);
                 return;
             }
+            value = kept;
         }
     }
 }
 
+struct Orphan(Turns<Watched>);
+
+/// Looks after a process that may still run.
+pub(super) fn adopt(watched: Watched) {
+    reap();
+    Arc::new(Orphan(Turns::new(watched))).wake();
+}
+
 impl Wake for Orphan {
     fn wake(self: Arc<Self>) {
-        self.turn();
+        // A task's budget is not for this; without one it would come back here at once.
+        let _unlimited = coop::enter_unconstrained();
+        let waker = Waker::from(self.clone());
+        let mut cx = Context::from_waker(&waker);
+        self.0.turn(|mut watched| match watched.poll_exit(&mut cx) {
+            Poll::Ready(Ok(_)) => None,
+            Poll::Ready(Err(_)) => {
+                leave(watched.into_child());
+                None
+            }
+            Poll::Pending => Some(watched),
+        });
     }
 }
 
