@@ -3,13 +3,13 @@
 
 use crate::runtimes::Rt;
 use crate::with_runtime;
-use crate::workloads::{self, Pinned, Scale};
+use crate::workloads::{self, Pinned, Scale, SyncTypes};
 
 pub(crate) fn run(workload: &str, runtime: &str, scale: &Scale) -> Result<(), String> {
     with_runtime!(runtime, R => run_on::<R>(workload, scale))
 }
 
-fn run_on<R: Rt + Pinned>(name: &str, scale: &Scale) -> Result<(), String> {
+fn run_on<R: Rt + Pinned + SyncTypes>(name: &str, scale: &Scale) -> Result<(), String> {
     let workload = workloads::all::<R>().into_iter().find(|workload| workload.name() == name);
     let workload = workload.ok_or(format!("no workload `{name}`; `gmp-bench list` names them"))?;
     let rt = R::start(scale.workers);

@@ -8,9 +8,18 @@ fn every_program_once() {
     let (out, err) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
-    for name in
-        ["spawn", "pingpong", "wakes", "aborts", "joins", "timers", "echo", "blocking", "lifecycle"]
-    {
+    for name in [
+        "spawn",
+        "pingpong",
+        "wakes",
+        "aborts",
+        "joins",
+        "timers",
+        "echo",
+        "blocking",
+        "lifecycle",
+        "retake_storm",
+    ] {
         let runs = out.lines().filter(|line| line.starts_with(name)).count();
         assert_eq!(runs, 5, "{name} runs on each number of Ps\n{out}");
     }

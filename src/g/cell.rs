@@ -45,7 +45,6 @@ pub(crate) struct Header {
     pub(crate) state: State,
     pub(crate) vtable: &'static Vtable,
     pub(crate) id: Id,
-    #[allow(dead_code)] // read in a debugger so far
     pub(crate) spawned_at: &'static Location<'static>,
     pub(crate) place: UnsafeCell<Place>,
 }

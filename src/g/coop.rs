@@ -25,11 +25,40 @@ pub(crate) const BUDGET: u32 = 128;
 /// No limit. Never counted down.
 const UNLIMITED: u32 = u32::MAX;
 
+/// A P's "your slice is over", and how often leaf futures gave in to it or to the budget.
+#[derive(Debug)]
+pub(crate) struct Preempt {
+    flag: AtomicBool,
+    // std's also under loom: a statistic.
+    forced: std::sync::atomic::AtomicU64,
+}
+
+impl Preempt {
+    pub(crate) fn new() -> Preempt {
+        Preempt { flag: AtomicBool::new(false), forced: std::sync::atomic::AtomicU64::new(0) }
+    }
+
+    /// How often a leaf future yielded although it might have gone on.
+    pub(crate) fn forced(&self) -> u64 {
+        // Relaxed: a statistic.
+        self.forced.load(Relaxed)
+    }
+}
+
+impl std::ops::Deref for Preempt {
+    type Target = AtomicBool;
+
+    #[inline]
+    fn deref(&self) -> &AtomicBool {
+        &self.flag
+    }
+}
+
 struct Scope {
     left: Cell<u32>,
     /// The running P's flag, null outside of a G. Only read between `enter` and its guard's drop, while
     /// the scheduler keeps the P alive.
-    preempt: Cell<*const AtomicBool>,
+    preempt: Cell<*const Preempt>,
 }
 
 thread_local_const! {
@@ -39,7 +68,7 @@ thread_local_const! {
 /// Restores the outer scope.
 pub(crate) struct ScopeGuard {
     left: u32,
-    preempt: *const AtomicBool,
+    preempt: *const Preempt,
 }
 
 impl Drop for ScopeGuard {
@@ -54,7 +83,7 @@ impl Drop for ScopeGuard {
 }
 
 #[inline]
-fn open(left: u32, preempt: *const AtomicBool) -> ScopeGuard {
+fn open(left: u32, preempt: *const Preempt) -> ScopeGuard {
     SCOPE
         .try_with(|scope| ScopeGuard {
             left: scope.left.replace(left),
@@ -66,7 +95,7 @@ fn open(left: u32, preempt: *const AtomicBool) -> ScopeGuard {
 /// Opens the scope of one poll with a full budget. `preempt` must outlive the guard; `None` where no
 /// time slice applies (`block_on`).
 #[inline]
-pub(crate) fn enter(preempt: Option<&AtomicBool>) -> ScopeGuard {
+pub(crate) fn enter(preempt: Option<&Preempt>) -> ScopeGuard {
     open(BUDGET, preempt.map_or(std::ptr::null(), |flag| flag as *const _))
 }
 
@@ -86,6 +115,18 @@ fn asked_to_yield(scope: &Scope) -> bool {
     !preempt.is_null() && unsafe { &*preempt }.load(Relaxed)
 }
 
+/// Counts a yield that is not the future's own wish.
+#[cold]
+#[allow(unsafe_code)]
+fn note_forced(scope: &Scope) {
+    let preempt = scope.preempt.get();
+    // SAFETY: as in `asked_to_yield`.
+    if let Some(preempt) = unsafe { preempt.as_ref() } {
+        // Relaxed: a statistic.
+        preempt.forced.fetch_add(1, Relaxed);
+    }
+}
+
 /// True when a leaf future may go on: a unit is left and the time slice is not over, or there is no
 /// limit at all.
 #[inline]
@@ -102,6 +143,7 @@ pub(crate) fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
             return Some(UNLIMITED);
         }
         if left == 0 || asked_to_yield(scope) {
+            note_forced(scope);
             return None;
         }
         scope.left.set(left - 1);
@@ -190,11 +232,12 @@ mod tests {
     #[test]
     fn preempt_flag_ends_the_slice() {
         let mut cx = Context::from_waker(Waker::noop());
-        let flag = AtomicBool::new(false);
+        let flag = Preempt::new();
         let _guard = enter(Some(&flag));
         assert!(poll_proceed(&mut cx).is_ready());
         flag.store(true, Relaxed);
         assert!(poll_proceed(&mut cx).is_pending());
+        assert_eq!(flag.forced(), 1);
         let _inner = enter_unconstrained();
         assert!(poll_proceed(&mut cx).is_ready());
     }

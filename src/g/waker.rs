@@ -37,6 +37,13 @@ pub(crate) fn take_g(waker: Waker) -> Result<Option<G>, Waker> {
     Ok(unsafe { wake_g(header) })
 }
 
+/// The address of the header of the G that this waker wakes, if it is one of a G; to be compared, not
+/// followed.
+#[cfg_attr(not(feature = "rt"), allow(dead_code))]
+pub(crate) fn address_of_g(waker: &Waker) -> Option<*const ()> {
+    std::ptr::eq(waker.vtable(), &VTABLE).then(|| waker.data())
+}
+
 fn header_of(data: *const ()) -> NonNull<Header> {
     NonNull::new(data as *mut Header).expect("a G's waker has an address")
 }

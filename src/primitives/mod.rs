@@ -14,4 +14,6 @@ pub(crate) mod rand;
 pub(crate) mod thread_clock;
 #[cfg(gmp_tsan)]
 pub(crate) mod tsan_mutex;
+#[cfg(gmp_tsan)]
+pub(crate) mod tsan_rwlock;
 pub(crate) mod wakelist;

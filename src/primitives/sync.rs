@@ -133,8 +133,50 @@ mod real {
 
     #[cfg(gmp_tsan)]
     pub(crate) use super::super::tsan_mutex::{Mutex, MutexGuard};
+    #[cfg(gmp_tsan)]
+    #[allow(unused_imports)] // `sync` alone uses it
+    pub(crate) use super::super::tsan_rwlock::{RwLock, RwLockReadGuard};
     #[cfg(not(gmp_tsan))]
     pub(crate) use std_mutex::{Mutex, MutexGuard};
+    #[cfg(not(gmp_tsan))]
+    #[allow(unused_imports)] // `sync` alone uses it
+    pub(crate) use std_rwlock::{RwLock, RwLockReadGuard};
+
+    #[cfg(not(gmp_tsan))]
+    #[allow(dead_code)] // `sync` alone uses it
+    mod std_rwlock {
+        use std::sync::{PoisonError, RwLockWriteGuard, TryLockError};
+
+        /// A reader-writer lock without poisoning. What it guards is a caller's value, and what a panic of
+        /// the caller's makes of that is the caller's concern.
+        pub(crate) struct RwLock<T>(std::sync::RwLock<T>);
+
+        pub(crate) type RwLockReadGuard<'a, T> = std::sync::RwLockReadGuard<'a, T>;
+
+        impl<T> RwLock<T> {
+            pub(crate) const fn new(value: T) -> Self {
+                RwLock(std::sync::RwLock::new(value))
+            }
+
+            #[inline]
+            pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
+                self.0.read().unwrap_or_else(PoisonError::into_inner)
+            }
+
+            pub(crate) fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
+                match self.0.try_read() {
+                    Ok(guard) => Some(guard),
+                    Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+                    Err(TryLockError::WouldBlock) => None,
+                }
+            }
+
+            #[inline]
+            pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
+                self.0.write().unwrap_or_else(PoisonError::into_inner)
+            }
+        }
+    }
 
     #[cfg(not(gmp_tsan))]
     mod std_mutex {
@@ -258,6 +300,38 @@ mod loomed {
         pub(crate) fn get_mut(&mut self) -> &mut T {
             match self.0.get_mut() {
                 Ok(value) => value,
+                Err(poisoned) => poisoned.into_inner(),
+            }
+        }
+    }
+
+    #[allow(unused_imports)]
+    pub(crate) use loom::sync::RwLockReadGuard;
+
+    /// loom's reader-writer lock under the signature of the real one.
+    #[allow(dead_code)]
+    pub(crate) struct RwLock<T>(loom::sync::RwLock<T>);
+
+    #[allow(dead_code)]
+    impl<T> RwLock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            RwLock(loom::sync::RwLock::new(value))
+        }
+
+        pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
+            match self.0.read() {
+                Ok(guard) => guard,
+                Err(poisoned) => poisoned.into_inner(),
+            }
+        }
+
+        pub(crate) fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
+            self.0.try_read().ok()
+        }
+
+        pub(crate) fn write(&self) -> loom::sync::RwLockWriteGuard<'_, T> {
+            match self.0.write() {
+                Ok(guard) => guard,
                 Err(poisoned) => poisoned.into_inner(),
             }
         }

@@ -10,7 +10,10 @@ use crate::g::coop::poll_proceed;
 #[cfg(all(target_os = "linux", not(miri)))]
 use crate::io::{registration::Registered, Interest};
 #[cfg(all(target_os = "linux", not(miri)))]
-use crate::scheduler::netpoll::{self, Direction};
+use crate::scheduler::{
+    context,
+    netpoll::{self, Direction},
+};
 use crate::signal::unix::{signal, Signal, SignalKind};
 
 /// See the module's text. Dropping it neither kills nor reaps.
@@ -27,6 +30,15 @@ enum By {
     Sigchld(Signal),
 }
 
+/// Watches a child that nobody has reaped, if there is a runtime here that does I/O and is not at its end.
+#[cfg(all(target_os = "linux", not(miri)))]
+fn watch_here(pid: u32) -> Option<Registered<PidFd>> {
+    if !context::current().is_ok_and(|sched| sched.netpoll().io_enabled()) {
+        return None;
+    }
+    Registered::with_interest(PidFd::open(pid).ok()?, Interest::READABLE).ok()
+}
+
 impl Watched {
     /// Watches it in the current runtime.
     ///
@@ -37,9 +49,7 @@ impl Watched {
     pub(super) fn new(child: Child) -> Result<Watched, (Child, io::Error)> {
         #[cfg(all(target_os = "linux", not(miri)))]
         {
-            let fd = PidFd::open(child.id());
-            let fd = fd.and_then(|fd| Registered::with_interest(fd, Interest::READABLE));
-            if let Ok(fd) = fd {
+            if let Some(fd) = watch_here(child.id()) {
                 return Ok(Watched { child, by: By::PidFd(fd) });
             }
         }
@@ -60,18 +70,26 @@ impl Watched {
         let child = &mut self.child;
         match &mut self.by {
             #[cfg(all(target_os = "linux", not(miri)))]
-            By::PidFd(fd) => {
+            By::PidFd(fd) => loop {
                 let exited = ready!(fd.registration().poll_io(cx, Direction::Read, || {
                     child.try_wait()?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
                 }));
-                Poll::Ready(match exited {
-                    // The poller is gone; the child may be, too.
-                    Err(error) if netpoll::is_shutdown_error(&error) => {
-                        child.try_wait().and_then(|status| status.ok_or(error))
-                    }
+                return Poll::Ready(match exited {
+                    // The poller is gone; the child may be, too. If not, it is watched by the runtime that
+                    // we are in now, if that is another one.
+                    Err(error) if netpoll::is_shutdown_error(&error) => match child.try_wait()? {
+                        Some(status) => Ok(status),
+                        None => match watch_here(child.id()) {
+                            Some(here) => {
+                                *fd = here;
+                                continue;
+                            }
+                            None => Err(error),
+                        },
+                    },
                     exited => exited,
-                })
-            }
+                });
+            },
             By::Sigchld(signal) => {
                 let unit = ready!(poll_proceed(cx));
                 loop {

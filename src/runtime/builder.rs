@@ -11,6 +11,9 @@ use crate::scheduler::limits::{
     DEFAULT_THREAD_NAME, GLOBRUNQ_TICK, KEEP_ALIVE_SECS, MAX_BLOCKING, MAX_PROCS, MAX_THREADS,
     NETPOLL_TICK, SPIN_MAX_NS,
 };
+use crate::scheduler::observe::debug::Debug;
+use crate::scheduler::observe::longpoll::LongPoll;
+use crate::scheduler::observe::ObserveConfig;
 use crate::scheduler::procs;
 use crate::scheduler::sched::Sched;
 
@@ -45,6 +48,7 @@ pub struct Builder {
     max_threads: usize,
     enable_io: bool,
     enable_time: bool,
+    observe: ObserveConfig,
     on_thread_start: Option<Hook>,
     on_thread_stop: Option<Hook>,
     on_thread_park: Option<Hook>,
@@ -67,6 +71,7 @@ impl Builder {
             max_threads: MAX_THREADS,
             enable_io: false,
             enable_time: false,
+            observe: ObserveConfig::default(),
             on_thread_start: None,
             on_thread_stop: None,
             on_thread_park: None,
@@ -314,6 +319,78 @@ impl Builder {
         self
     }
 
+    /// Times every poll of a task, for
+    /// [`RuntimeMetrics::poll_time_histogram_bucket_count`](super::RuntimeMetrics::poll_time_histogram_bucket_count).
+    /// Off by default: it takes two looks at the clock per poll.
+    ///
+    /// ```
+    /// let runtime = gmp::runtime::Builder::new_current_thread()
+    ///     .enable_metrics_poll_time_histogram()
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(async { gmp::spawn(async {}).await.unwrap() });
+    /// let metrics = runtime.metrics();
+    /// let polls: u64 = (0..metrics.poll_time_histogram_num_buckets())
+    ///     .map(|bucket| metrics.poll_time_histogram_bucket_count(0, bucket))
+    ///     .sum();
+    /// assert_eq!(polls, 1);
+    /// ```
+    pub fn enable_metrics_poll_time_histogram(&mut self) -> &mut Self {
+        self.observe.poll_times = true;
+        self
+    }
+
+    /// Measures how long tasks stand in queues before they are polled, for
+    /// [`RuntimeMetrics::schedule_latency_histogram_bucket_count`](super::RuntimeMetrics::schedule_latency_histogram_bucket_count).
+    /// Off by default: it takes three looks at the clock and three locks that are hardly ever contended
+    /// for each poll. Every poll is measured, none is sampled.
+    pub fn enable_metrics_schedule_latency_histogram(&mut self) -> &mut Self {
+        self.observe.latencies = true;
+        self
+    }
+
+    /// Keeps for each task its age, how often it was polled, and its longest poll, for
+    /// [`Handle::dump`]. Off by default; it costs what
+    /// [`enable_metrics_schedule_latency_histogram`](Self::enable_metrics_schedule_latency_histogram)
+    /// does. gmp's own; `GMPDEBUG=tasks=1` turns it on from outside.
+    pub fn enable_task_statistics(&mut self) -> &mut Self {
+        self.observe.tasks = true;
+        self
+    }
+
+    /// Calls `f` after each poll of a task that took `threshold` or longer, on the thread that polled. A
+    /// poll during which [`task::block_in_place`](crate::task::block_in_place) gave the worker away does
+    /// not count: it held nobody up. A panic in `f` is reported by the panic hook and otherwise ignored.
+    /// While it is set, two looks at the clock are taken per poll. The last one set is called. gmp's own;
+    /// `GMPDEBUG=longpoll=ms` prints such polls, also while they go on.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// let long = Arc::new(AtomicU64::new(0));
+    /// let counter = long.clone();
+    /// let runtime = gmp::runtime::Builder::new_current_thread()
+    ///     .on_long_poll(Duration::from_millis(10), move |poll| {
+    ///         eprintln!("{poll}");
+    ///         counter.fetch_add(1, Ordering::Relaxed);
+    ///     })
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(async {
+    ///     gmp::spawn(async { std::thread::sleep(Duration::from_millis(20)) }).await.unwrap();
+    /// });
+    /// assert_eq!(long.load(Ordering::Relaxed), 1);
+    /// ```
+    pub fn on_long_poll<F>(&mut self, threshold: Duration, f: F) -> &mut Self
+    where
+        F: Fn(&LongPoll) + Send + Sync + 'static,
+    {
+        self.observe.on_long_poll = Some((threshold, Arc::new(f)));
+        self
+    }
+
     /// Makes the runtime. Threads are started when there is work for them.
     ///
     /// # Errors
@@ -347,6 +424,7 @@ impl Builder {
             spin_ns: SPIN_MAX_NS,
             enable_io: self.enable_io,
             enable_time: self.enable_time,
+            observe: ObserveConfig { debug: Debug::from_env(), ..self.observe.clone() },
             on_thread_start: self.on_thread_start.clone(),
             on_thread_stop: self.on_thread_stop.clone(),
             on_thread_park: self.on_thread_park.clone(),

@@ -12,6 +12,8 @@ use crate::g::join::JoinHandle;
 use crate::scheduler::config::Flavor;
 use crate::scheduler::context::{self, Entered};
 use crate::scheduler::limits::MAX_PROCS;
+use crate::scheduler::observe::dump::Dump;
+use crate::scheduler::observe::trace::{Trace, TraceConfig};
 use crate::scheduler::ready::newproc;
 use crate::scheduler::sched::SchedRef;
 use crate::scheduler::{blocking, driver, root};
@@ -172,6 +174,64 @@ impl Handle {
     /// What the scheduler has counted.
     pub fn metrics(&self) -> RuntimeMetrics {
         RuntimeMetrics::new(self.clone())
+    }
+
+    /// A picture of every live task: state, spawn site, and what it waits for, if that is a timer or I/O;
+    /// with task statistics ([`Builder::enable_task_statistics`](super::Builder::enable_task_statistics))
+    /// also age and polls. It stops nobody, and works from any thread and after the runtime's end.
+    ///
+    /// Its cost grows with the number of tasks, timers and sources; locks are held for one list of timers
+    /// or one source at a time. Unlike tokio's (unstable) method of this name it is not async, and has no
+    /// backtraces.
+    ///
+    /// ```
+    /// let runtime = gmp::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    /// runtime.block_on(async {
+    ///     gmp::spawn(gmp::time::sleep(std::time::Duration::from_secs(60)));
+    ///     gmp::task::yield_now().await;
+    ///     println!("{}", gmp::runtime::Handle::current().dump());
+    /// });
+    /// ```
+    pub fn dump(&self) -> Dump {
+        Dump::of(&self.sched)
+    }
+
+    /// Begins to note what the scheduler does: polls, steals, parks and the like, with the latest events
+    /// of each thread kept. gmp's own. `GMPDEBUG=trace=file` does it from outside, from the beginning to the
+    /// end of the runtime.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists` while another trace runs; `InvalidInput` for a number of events out of range.
+    ///
+    /// ```
+    /// use gmp::runtime::TraceConfig;
+    ///
+    /// let runtime = gmp::runtime::Builder::new_current_thread().build().unwrap();
+    /// runtime.handle().start_trace(TraceConfig::new()).unwrap();
+    /// runtime.block_on(async { gmp::spawn(async {}).await.unwrap() });
+    /// let trace = runtime.handle().stop_trace().unwrap();
+    /// assert!(trace.to_json().contains("\"ph\":\"X\""));
+    /// ```
+    pub fn start_trace(&self, config: TraceConfig) -> std::io::Result<()> {
+        self.sched.start_trace(&config)
+    }
+
+    /// Ends the trace and answers what it has; `None` if none runs. A trace from the environment is
+    /// written to its file as well.
+    pub fn stop_trace(&self) -> Option<Trace> {
+        self.sched.stop_trace()
+    }
+
+    /// The scheduler in a line, as `GMPDEBUG=schedtrace` prints it; with `detail` in many: each P, thread
+    /// and task. gmp's own, for a watchdog of the program's own. The format may change.
+    ///
+    /// ```
+    /// let runtime = gmp::runtime::Builder::new_current_thread().build().unwrap();
+    /// assert!(runtime.handle().schedtrace(false).starts_with("SCHED "));
+    /// ```
+    pub fn schedtrace(&self, detail: bool) -> String {
+        self.sched.schedtrace(detail)
     }
 }
 

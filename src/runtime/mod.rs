@@ -21,6 +21,9 @@ pub use metrics::RuntimeMetrics;
 pub use runtime::Runtime;
 
 pub use crate::scheduler::context::TryCurrentError;
+pub use crate::scheduler::observe::dump::{Dump, TaskDump, TaskState, WaitsFor};
+pub use crate::scheduler::observe::longpoll::LongPoll;
+pub use crate::scheduler::observe::trace::{Trace, TraceConfig};
 
 /// Is this the error that sockets and other I/O objects answer with when their runtime is gone?
 ///

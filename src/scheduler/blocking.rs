@@ -224,6 +224,11 @@ impl Sched {
         }
     }
 
+    /// Closures that wait for an M.
+    pub(crate) fn blocking_queued(&self) -> usize {
+        self.blocking.queue.len()
+    }
+
     /// Drops closures that have not started; their handles say "cancelled".
     pub(super) fn cancel_blocking(&self) {
         while let Some(g) = self.blocking.queue.pop() {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::limits::{BLOCKED_AFTER, COMPUTING_AFTER, TIME_SLICE};
+use super::observe::ObserveConfig;
 
 /// A hook of the builder.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync + 'static>;
@@ -66,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) spin_ns: u64,
     pub(crate) enable_io: bool,
     pub(crate) enable_time: bool,
+    /// What is watched from the beginning.
+    pub(crate) observe: ObserveConfig,
     pub(crate) on_thread_start: Option<Hook>,
     pub(crate) on_thread_stop: Option<Hook>,
     pub(crate) on_thread_park: Option<Hook>,

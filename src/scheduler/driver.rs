@@ -14,6 +14,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::context;
+use super::observe::trace::Event;
 use super::proc::Local;
 use super::root::{self, Root};
 use super::sched::{Sched, SchedRef};
@@ -206,16 +207,19 @@ impl Sched {
         } else {
             Some(Duration::from_nanos(deadline.saturating_sub(self.now())))
         };
+        let timeout = self.observe_bound(timeout);
         if may_sleep || self.netpoll.has_sources() {
             if let Some(mut poller) = self.netpoll.try_poller() {
                 if may_sleep {
                     shell.stats.parks.add(1);
+                    self.trace(Event::Park { p: shell.id });
                     self.publish_poll_until(deadline.max(1));
                 }
                 self.netpoll_once(&mut poller, timeout, &mut local.ready);
                 if may_sleep {
                     self.publish_poll_until(0);
                     shell.stats.unparks.add(1);
+                    self.trace(Event::Unpark);
                 }
             }
             self.inject_wakers(Some(shell), &mut local.ready, &mut local.foreign);

@@ -10,6 +10,7 @@ use std::panic::Location;
 
 use super::config::Flavor;
 use super::context;
+use super::observe::trace::Event;
 use super::p::{Role, Shell, P};
 use super::sched::{Sched, SchedRef};
 use crate::g::join::JoinHandle;
@@ -33,7 +34,7 @@ struct ExitSyscall<'a>(&'a SchedRef);
 
 impl Drop for ExitSyscall<'_> {
     fn drop(&mut self) {
-        self.0.exitsyscall();
+        self.0.exitsyscall(true);
     }
 }
 
@@ -60,6 +61,7 @@ pub(crate) fn block_in_place<F: FnOnce() -> R, R>(f: F) -> R {
 
 impl Sched {
     fn entersyscallblock(&self, shell: Shell<'_>) {
+        self.trace(Event::Handoff);
         // The next owner starts between polls.
         shell.set_in_poll(false);
         if shell.role() == Role::Blocked && !self.regain(shell) {
@@ -108,17 +110,18 @@ impl Sched {
         self.startm(p, m, spinning);
     }
 
-    /// Go's `exitsyscall`: a permit for the rest of the poll, if one is idle.
-    fn exitsyscall(&self) {
+    /// Go's `exitsyscall`: a permit, if one is idle; for the rest of the poll, if that goes on.
+    pub(super) fn exitsyscall(&self, in_poll: bool) {
         let p = {
             let mut locked = self.lock.lock();
             self.pidleget(&mut locked)
         };
         if let Some(p) = p {
             self.acquirep(p.get(self));
-            if let Some(shell) = context::shell_of(self) {
+            if let (Some(shell), true) = (context::shell_of(self), in_poll) {
                 shell.set_in_poll(true);
             }
+            self.trace(Event::Regain);
         }
     }
 }

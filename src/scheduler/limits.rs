@@ -72,6 +72,16 @@ pub(crate) const BLOCKED_SHARE: u32 = 8;
 /// Most Ms for each P that are inside of polls that lost their permit, unless the builder says otherwise.
 pub(crate) const EXTRA_PER_P: usize = 4;
 
+/// Gs that are known for long polls. A program with more of them is not helped by knowing.
+pub(crate) const HOGS_KNOWN: usize = 256;
+
+/// How long one of them stands in line before it is taken for any other G: what it waits for may be a poll
+/// that never ends.
+pub(crate) const HOG_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long it is known that a G's polls last, without another that does.
+pub(crate) const HOG_MEMORY: Duration = Duration::from_secs(10);
+
 /// Most threads of a runtime, unless the builder says otherwise. Go's.
 pub(crate) const MAX_THREADS: usize = 10_000;
 

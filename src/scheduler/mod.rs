@@ -52,11 +52,13 @@ pub(crate) mod context;
 pub(crate) mod driver;
 pub(crate) mod globrunq;
 pub(crate) mod handoff;
+mod hogs;
 pub(crate) mod limits;
 pub(crate) mod m;
 #[cfg(all(test, gmp_loom, feature = "time"))]
 mod models;
 pub(crate) mod netpoll;
+pub(crate) mod observe;
 pub(crate) mod p;
 pub(crate) mod proc;
 pub(crate) mod procresize;

@@ -17,16 +17,19 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
+use super::hogs::Why;
 use super::limits::SCHED_REF_BATCH;
+use super::observe::PObserver;
 use super::runq::Runq;
 use super::sched::Sched;
 use super::stats::Stats;
 use super::timers::Timers;
 use crate::g::allg::Shard;
+use crate::g::coop::Preempt;
 use crate::g::id::{self, Id, ID_BATCH};
 use crate::primitives::padded::Padded;
 use crate::primitives::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64, AtomicU8,
+    AtomicU32, AtomicU64, AtomicU8,
     Ordering::{Relaxed, Release},
 };
 use crate::primitives::thread_clock::ThreadId;
@@ -59,12 +62,18 @@ pub(crate) struct P {
     /// owner alone; a thief that sees the same odd value twice knows that the owner is inside one poll.
     pub(crate) tick: Padded<AtomicU64>,
     /// "The slice is over": set by whoever keeps the time, cleared by a new slice.
-    pub(crate) preempt: AtomicBool,
+    pub(crate) preempt: Preempt,
     /// Slices begun, modulo 2^32. Stored by the owner alone.
     schedtick: AtomicU32,
+    /// Why the permit was taken away. Written under `sched.lock` with the mark.
+    why: AtomicU8,
     /// The thread that owns the shell, as its `ThreadId`. Stored by the owner alone.
     thread: AtomicU64,
     pub(crate) stats: Stats,
+    /// Its number among the shells; below `procs` for those that were made with a permit.
+    pub(crate) id: u32,
+    /// For whoever watches. Behind an address: it is large, and cold.
+    pub(crate) observe: Box<PObserver>,
     own: Own,
 }
 
@@ -92,10 +101,13 @@ impl P {
             allg: Shard::new(id),
             role: AtomicU8::new(Role::Idle as u8),
             tick: Padded(AtomicU64::new(0)),
-            preempt: AtomicBool::new(false),
+            preempt: Preempt::new(),
             schedtick: AtomicU32::new(0),
+            why: AtomicU8::new(0),
             thread: AtomicU64::new(0),
             stats: Stats::new(),
+            id,
+            observe: PObserver::new(),
             own: Own {
                 streak: Cell::new(0),
                 next_id: Cell::new(0),
@@ -125,6 +137,26 @@ impl P {
     pub(crate) fn schedtick(&self) -> u32 {
         // Relaxed: a counter with one writer.
         self.schedtick.load(Relaxed)
+    }
+
+    /// Why the shell is `Blocked`; `None`: not for anything that the poll did.
+    pub(super) fn why(&self) -> Option<Why> {
+        // Relaxed: a hint.
+        match self.why.load(Relaxed) {
+            1 => Some(Why::Blocks),
+            2 => Some(Why::Computes),
+            _ => None,
+        }
+    }
+
+    pub(super) fn set_why(&self, why: Option<Why>) {
+        let why = match why {
+            None => 0,
+            Some(Why::Blocks) => 1,
+            Some(Why::Computes) => 2,
+        };
+        // Relaxed: as above.
+        self.why.store(why, Relaxed);
     }
 
     /// The thread that owned the shell when it last took it up.

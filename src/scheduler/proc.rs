@@ -12,7 +12,9 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::context;
+use super::hogs::Hog;
 use super::netpoll::Poller;
+use super::observe::trace::Event;
 use super::p::{Role, Shell, P};
 use super::sched::Sched;
 use super::spin::Spin;
@@ -80,6 +82,14 @@ impl Sched {
                     let Some(shell) = context::shell_of(self) else {
                         unreachable!("find_runnable answered a G without a P")
                     };
+                    if self.hogs.maybe(g.header().id) {
+                        match self.hog(g) {
+                            Hog::No(g) => self.execute(shell, g, inherit),
+                            Hog::Aside(g, why) => self.run_aside(shell, g, why),
+                            Hog::Later => {}
+                        }
+                        continue;
+                    }
                     self.execute(shell, g, inherit);
                 }
                 Found::NoP => return,
@@ -93,14 +103,20 @@ impl Sched {
         shell.begin_slice(inherit);
         shell.stats.polls.add(1);
         shell.set_in_poll(true);
+        let id = g.header().id;
         let ran = {
             let _budget = coop::enter(Some(&shell.p().preempt));
-            g.run()
+            self.run_g(shell, g)
         };
         // The poll may have given the shell away.
         match (context::shell_of(self), ran) {
             (Some(shell), ran) => {
                 shell.set_in_poll(false);
+                if shell.role() == Role::Blocked && !matches!(ran, Ran::Done) {
+                    if let Some(why) = shell.why() {
+                        self.learn_hog(id, why);
+                    }
+                }
                 if let Ran::Woken(g) = ran {
                     // Yielded: behind everybody here, or, with its slice over, behind everybody.
                     // Relaxed: a hint.
@@ -198,6 +214,7 @@ impl Sched {
                 Some(p) => {
                     self.acquirep(p);
                     local.busy_since = Instant::now();
+                    self.trace(Event::Unpark);
                     let Some(acquired) = context::shell_of(self) else {
                         unreachable!("acquirep just set the shell")
                     };
@@ -285,8 +302,21 @@ impl Sched {
         }
         p.timers.check(now, &mut local.ready);
         let any = !local.ready.is_empty();
-        self.inject_wakers(Some(shell), &mut local.ready, &mut local.foreign);
+        self.deliver(local, Some(shell));
         any
+    }
+
+    /// Queues what became ready. Foreign wakers may take their time, and this M does not search meanwhile:
+    /// who counted on it would wait for them.
+    fn deliver(&self, local: &mut Local, shell: Option<Shell<'_>>) {
+        self.queue_wakers(shell, &mut local.ready, &mut local.foreign);
+        if local.foreign.is_empty() {
+            return;
+        }
+        if local.spinning {
+            self.resetspinning(local);
+        }
+        self.wake_foreign(shell, &mut local.foreign);
     }
 
     /// A look at the poller that does not block. True: something became ready.
@@ -295,7 +325,7 @@ impl Sched {
         self.netpoll_once(&mut poller, Some(Duration::ZERO), &mut local.ready);
         drop(poller);
         let any = !local.ready.is_empty();
-        self.inject_wakers(shell, &mut local.ready, &mut local.foreign);
+        self.deliver(local, shell);
         any
     }
 
@@ -331,6 +361,8 @@ impl Sched {
         shell.stats.busy_ns.add(local.busy_since.elapsed().as_nanos() as u64);
         let p = self.releasep(shell);
         self.pidleput(&mut locked, p);
+        drop(locked);
+        self.trace(Event::Park { p: p.id });
         true
     }
 
@@ -372,7 +404,7 @@ impl Sched {
         }
         self.shells().any(|p| match p.role() {
             Role::Root => !p.runq.is_empty() && !broken("recheck_skips_roots"),
-            Role::Blocked => !p.runq.is_empty() && !broken("recheck_skips_blocked"),
+            Role::Blocked => !p.runq.is_empty(),
             _ => was_spinning && (p.runq.len() > 0 || super::steal::next_is_stuck(p)),
         })
     }
@@ -488,7 +520,12 @@ impl Sched {
         timeout: Option<Duration>,
         ready: &mut Vec<Waker>,
     ) {
-        if let Err(error) = poller.poll(timeout, ready) {
+        let before = ready.len();
+        let polled = poller.poll(timeout, ready);
+        if ready.len() > before {
+            self.trace(Event::Netpoll { ready: (ready.len() - before) as u32 });
+        }
+        if let Err(error) = polled {
             eprintln!(
                 "gmp: the I/O poller failed: {error}. Was one of its file descriptors closed?"
             );

@@ -8,6 +8,7 @@ use super::context;
 use super::p::{Role, Shell, P};
 use super::sched::Sched;
 use crate::primitives::sync::atomic::Ordering::Relaxed;
+use crate::primitives::sync::broken;
 
 impl Sched {
     /// Go's `acquirep`: this thread owns the shell from now on. It comes from a list under the lock, or
@@ -68,7 +69,9 @@ impl Sched {
             }
             // Permits that are in use, or on the way to an M.
             for p in self.shells().filter(|p| p.role() == Role::Running).take(surplus) {
-                self.mark(&mut locked, p);
+                if !broken("resize_forgets_running") {
+                    self.mark(&mut locked, p, None);
+                }
             }
             before
         };

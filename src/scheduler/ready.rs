@@ -12,6 +12,7 @@ use std::task::Waker;
 use super::config::Flavor;
 use super::context;
 use super::m::M;
+use super::observe::trace::Event;
 use super::p::{Role, Shell, P};
 use super::sched::{Locked, PPtr, Sched, SchedRef};
 use crate::g::join::JoinHandle;
@@ -45,6 +46,7 @@ where
             g.set_place(place);
             // SAFETY: as above; the G was made with a reference for the list.
             unsafe { shell.allg.insert(place, header) };
+            shell.stats.spawns.add(1);
             (g, header)
         }
         None => {
@@ -90,6 +92,8 @@ impl Sched {
     /// True: something is in a queue now that another M could take.
     #[inline]
     pub(super) fn runqput(&self, shell: Shell<'_>, g: G, next: bool) -> bool {
+        self.observe_queued(&g);
+        shell.stats.local.add(1);
         let kicked = match shell.role() {
             // Our permit was taken away: what we ready is for others, at once.
             Role::Blocked => {
@@ -103,6 +107,7 @@ impl Sched {
         };
         let Some(g) = kicked else { return false };
         if let Some(spill) = shell.runq.put(g) {
+            shell.stats.overflows.add(1);
             spill.for_each(|g| self.globrunq.put(g));
         }
         true
@@ -110,6 +115,8 @@ impl Sched {
 
     /// Queues a Runnable G from a thread that owns no shell here.
     pub(crate) fn inject(&self, g: G) {
+        self.observe_queued(&g);
+        self.stats.injects.add(1);
         self.globrunq.put(g);
         self.wakep();
     }
@@ -149,7 +156,11 @@ impl Sched {
                         Some(shell) => {
                             self.runqput(shell, g, false);
                         }
-                        None => self.globrunq.put(g),
+                        None => {
+                            self.observe_queued(&g);
+                            self.stats.injects.add(1);
+                            self.globrunq.put(g);
+                        }
                     }
                 }
                 Ok(None) => {}
@@ -169,7 +180,7 @@ impl Sched {
     /// Foreign wakers: whatever they do to us by panicking stays here, and however long they take, sysmon
     /// sees it as a poll that lasts.
     #[cold]
-    fn wake_foreign(&self, shell: Option<Shell<'_>>, foreign: &mut Vec<Waker>) {
+    pub(super) fn wake_foreign(&self, shell: Option<Shell<'_>>, foreign: &mut Vec<Waker>) {
         if let Some(shell) = shell {
             shell.set_in_poll(true);
         }
@@ -231,6 +242,7 @@ impl Sched {
                 }
             }
         };
+        self.trace(Event::Wakep);
         self.startm(p.get(self), m, true);
     }
 
@@ -279,7 +291,7 @@ impl Sched {
             p.runq.is_empty() || self.config.flavor == Flavor::CurrentThread,
             "pidleput: the queue is not empty"
         );
-        if p.role() == Role::Blocked {
+        if p.role() == Role::Blocked && !broken("blocked_gives_permit") {
             return self.spare_marked(locked, p);
         }
         p.set_role(Role::Idle);

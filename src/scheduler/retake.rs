@@ -30,29 +30,35 @@
 //! system call runs no code of the runtime; a future inside its poll may.
 
 use super::context;
+use super::hogs::Why;
 use super::limits::EXTRA_PER_P;
+use super::observe::trace::Event;
 use super::p::{Role, Shell, P};
 use super::sched::{Locked, PPtr, Sched};
 use crate::primitives::sync::atomic::Ordering::{Acquire, Relaxed};
 use crate::primitives::sync::broken;
 
 impl Sched {
-    /// Steps 1 and 2, for the poll that is known by its `tick`. False: there was no reason, or it must not
+    /// Steps 1 and 2, for the poll that is known by its `tick` and that blocks or computes. False: there was no reason, or it must not
     /// be.
-    pub(super) fn retake(&self, p: &P, tick: u64) -> bool {
+    pub(super) fn retake(&self, p: &P, tick: u64, why: Why) -> bool {
         {
             let mut locked = self.lock.lock();
             if p.role() != Role::Running || self.is_closed() || !self.may_have_more(&locked) {
                 return false;
             }
             let spare = self.spare_shell(&mut locked);
-            self.mark(&mut locked, p);
+            self.mark(&mut locked, p, Some(why));
             // Acquire: nothing rides on it; a stale tick makes a mark that the M finds at its next look.
             if p.tick.load(Acquire) != tick {
                 self.unmark(&mut locked);
-                p.set_role(Role::Running);
+                if !broken("undo_keeps_mark") {
+                    p.set_role(Role::Running);
+                }
                 locked.spare.push(spare);
                 self.stats.undone_marks.add(1);
+                drop(locked);
+                self.trace(Event::Unmark { p: p.id });
                 return false;
             }
             self.stats.retakes.add(1);
@@ -60,10 +66,14 @@ impl Sched {
                 self.pidleput(&mut locked, spare.get(self));
             }
         }
-        if !broken("retake_no_drain") {
-            self.drain(p);
+        self.trace(Event::Retake { p: p.id });
+        if !broken("retire_no_drain") {
+            let gs = self.drain(p) as u32;
+            self.trace(Event::Drain { p: p.id, gs });
         }
-        self.wakep();
+        if !broken("retake_no_wakep") {
+            self.wakep();
+        }
         true
     }
 
@@ -82,8 +92,9 @@ impl Sched {
         }
     }
 
-    /// `Running` to `Blocked`.
-    pub(super) fn mark(&self, locked: &mut Locked, p: &P) {
+    /// `Running` to `Blocked`. Without a reason it is not the poll's fault.
+    pub(super) fn mark(&self, locked: &mut Locked, p: &P, why: Option<Why>) {
+        p.set_why(why);
         p.set_role(Role::Blocked);
         locked.nmarked += 1;
         // Relaxed: a hint for `fair_look`; second looks go by the role.
@@ -129,6 +140,8 @@ impl Sched {
             self.unmark(&mut locked);
             shell.set_role(Role::Running);
             self.stats.regains.add(1);
+            drop(locked);
+            self.trace(Event::Regain);
             return true;
         }
         // R7. Nobody but us puts into it, so once it is empty it stays so.
@@ -140,6 +153,7 @@ impl Sched {
         self.spare_marked(&mut locked, p);
         self.stats.retirements.add(1);
         drop(locked);
+        self.trace(Event::Retire);
         self.wakep();
         false
     }

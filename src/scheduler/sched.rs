@@ -19,8 +19,10 @@ use super::blocking::Blocking;
 use super::config::Config;
 use super::context;
 use super::globrunq::Globrunq;
+use super::hogs::Hogs;
 use super::m::M;
 use super::netpoll::Netpoll;
+use super::observe::Observer;
 use super::p::{Shell, P};
 use super::root::Root;
 use super::stats::Global;
@@ -77,8 +79,10 @@ pub(crate) struct Sched {
     shells: AppendVec<AtomicPtr<P>>,
     pub(super) netpoll: Netpoll,
     pub(super) blocking: Blocking,
+    pub(super) hogs: Hogs,
     /// The all-G shard of threads without a shell, whose owner is who holds this lock.
     foreign: Mutex<Shard>,
+    pub(crate) observe: Padded<Observer>,
     pub(crate) config: Config,
     pub(crate) id: u64,
     epoch: Instant,
@@ -184,18 +188,23 @@ impl Sched {
             sysmon_note: Note::new(),
             nprocs: AtomicU32::new(0),
             procs_set: AtomicBool::new(false),
-            stats: Global::default(),
+            stats: Global::new(),
             globrunq: Globrunq::new(),
             shells: AppendVec::new(),
             netpoll,
             blocking: Blocking::new(),
+            hogs: Hogs::new(),
             foreign: Mutex::new(Shard::new(FOREIGN_SHARD)),
+            observe: Padded(Observer::new(&config.observe)),
             config,
             id: next_sched_id(),
             epoch: Instant::now(),
         });
         let sched = SchedRef(NonNull::from(Box::leak(sched)));
         sched.procresize(procs);
+        if sched.observe_from_start() {
+            sched.leave_to_sysmon();
+        }
         Ok(sched)
     }
 
@@ -308,6 +317,19 @@ impl Sched {
         self.globrunq.len()
     }
 
+    /// Threads now: all, those asleep without a P, those that run closures or are on the way to. For
+    /// metrics.
+    pub(crate) fn threads_now(&self) -> (usize, usize, usize) {
+        let locked = self.lock.lock();
+        (locked.threads.len(), locked.midle.len(), locked.nblocking)
+    }
+
+    /// Ms that search for work. For metrics.
+    pub(crate) fn spinning(&self) -> usize {
+        // Relaxed: a look.
+        self.nmspinning.load(Relaxed) as usize
+    }
+
     /// The shell that was made with the permit of this number, for its counters.
     pub(crate) fn worker(&self, index: usize) -> &P {
         self.shell(index)
@@ -325,6 +347,7 @@ impl Sched {
 
     /// Lists a G that is spawned by a thread without a shell.
     pub(super) fn list_foreign(&self, g: &G, header: NonNull<Header>) {
+        self.stats.foreign_spawns.add(1);
         let shard = self.foreign.lock();
         // SAFETY: the lock makes us the shard's owner.
         let place = unsafe { shard.reserve() };

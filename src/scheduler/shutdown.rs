@@ -58,6 +58,7 @@ pub(crate) fn shutdown(sched: &SchedRef, timeout: Option<Duration>) {
             sched.await_ms(deadline);
         }
         sched.cancel_all();
+        sched.trace_at_end();
         if sched.leave_remainder() {
             return;
         }
@@ -141,6 +142,7 @@ impl Sched {
         while let Some(g) = self.globrunq.get() {
             drop(g);
         }
+        self.drop_hogs();
     }
 
     /// Step 6.

@@ -9,6 +9,7 @@ use super::config::Hook;
 use super::context;
 use super::limits::DEFAULT_THREAD_NAME;
 use super::m::M;
+use super::observe::trace::Event;
 use super::p::P;
 use super::proc::Local;
 use super::sched::{Sched, SchedRef, Thread};
@@ -182,6 +183,7 @@ fn mstart(sched: SchedRef, m: Arc<M>) {
     loop {
         if let Some((p, spinning)) = m.take() {
             sched.acquirep(p.get(&sched));
+            sched.trace(Event::Unpark);
             local.spinning = spinning;
             let _driving = crate::g::block::forbid();
             sched.schedule(&mut local);

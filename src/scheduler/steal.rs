@@ -13,6 +13,7 @@
 use std::time::{Duration, Instant};
 
 use super::limits::STEAL_ROUNDS;
+use super::observe::trace::Event;
 use super::p::{Role, Shell, P};
 use super::proc::Local;
 use super::sched::Sched;
@@ -109,6 +110,7 @@ impl Sched {
                 }
                 if let Some(g) = self.runqsteal(shell, victim, last) {
                     shell.stats.steals.add(1);
+                    self.trace(Event::Steal { from: victim.id });
                     return Some(g);
                 }
             }
@@ -120,7 +122,9 @@ impl Sched {
     }
 
     fn runqsteal(&self, shell: Shell<'_>, victim: &P, last: bool) -> Option<G> {
+        let before = shell.runq.len();
         if let Some(g) = victim.runq.steal_into(&shell.p().runq, shell.runq.room()) {
+            shell.stats.stolen.add(1 + shell.runq.len().saturating_sub(before) as u64);
             return Some(g);
         }
         let may_take_next = match victim.role() {
@@ -128,11 +132,9 @@ impl Sched {
             Role::Running => last && next_is_stuck(victim),
             Role::Idle => false,
         };
-        if may_take_next {
-            victim.runq.take_next()
-        } else {
-            None
-        }
+        let g = if may_take_next { victim.runq.take_next() } else { None };
+        shell.stats.stolen.add(u64::from(g.is_some()));
+        g
     }
 
     /// Some of what is queued where its owner does not run it: half of the first such queue that has any.

@@ -140,7 +140,9 @@ fn sysmon(sched: &SchedRef) {
     let mut delay = SYSMON_MIN;
     let (mut slow, mut quiet) = (0, 0);
     loop {
-        let woken = sched.sysmon_note.sleep_timeout(delay);
+        // Who observes may want to be called sooner, and then there is no deep sleep.
+        let most = sched.observe_round();
+        let woken = sched.sysmon_note.sleep_timeout(most.map_or(delay, |most| delay.min(most)));
         if sched.is_closed() {
             return;
         }
@@ -163,7 +165,7 @@ fn sysmon(sched: &SchedRef) {
             sched.sysmon_wants.store(WORK, Relaxed);
         }
         quiet = if look.moved || look.acted { 0 } else { quiet + 1 };
-        if quiet >= SYSMON_DEEP_ROUNDS {
+        if quiet >= SYSMON_DEEP_ROUNDS && most.is_none() {
             quiet = 0;
             if sched.announce_deep_sleep() {
                 sched.sysmon_note.sleep();
@@ -202,6 +204,7 @@ impl Rounds {
         // First what became ready, which is work that waits.
         look.acted |= self.netpoll(sched, now, look.all_stuck);
         look.acted |= self.timers(sched);
+        look.acted |= sched.release_hogs(now);
         self.watch.act(sched, now, &mut look);
         self.follow_limit(sched, now);
         look

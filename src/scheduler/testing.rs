@@ -27,6 +27,7 @@ pub(crate) fn undriven(enable_io: bool, enable_time: bool) -> io::Result<SchedRe
         spin_ns: 0,
         enable_io,
         enable_time,
+        observe: Default::default(),
         on_thread_start: None,
         on_thread_stop: None,
         on_thread_park: None,

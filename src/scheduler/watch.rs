@@ -26,6 +26,7 @@
 use std::time::{Duration, Instant};
 
 use super::config::Retake;
+use super::hogs::Why;
 use super::limits::BLOCKED_SHARE;
 use super::p::{Role, P};
 use super::sched::Sched;
@@ -179,11 +180,14 @@ impl Watch {
             let p = sched.shell(i);
             let seen = &mut self.seen[i];
             let lasted = now.duration_since(seen.since);
-            let too_long = lasted >= policy.computing_after && waits.forsaken;
-            if !(too_long || blocks(policy, p, seen, lasted, look)) {
+            let why = if blocks(policy, p, seen, lasted, look) {
+                Why::Blocks
+            } else if lasted >= policy.computing_after && waits.forsaken {
+                Why::Computes
+            } else {
                 continue;
-            }
-            if policy.on && sched.retake(p, seen.tick) {
+            };
+            if policy.on && sched.retake(p, seen.tick, why) {
                 look.acted = true;
                 return;
             }

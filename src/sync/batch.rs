@@ -86,6 +86,13 @@ impl BatchSemaphore {
         }
     }
 
+    const_unless_loom! {
+        /// One that is closed and has no permits.
+        pub(crate) const fn const_new_closed() -> Self {
+            BatchSemaphore { word: AtomicUsize::new(CLOSED), waiters: WaitList::new() }
+        }
+    }
+
     /// Permits that an acquire would find now.
     pub(crate) fn available(&self) -> usize {
         // Ordering(permits): Acquire: a channel concludes from a full count that all senders are done.

@@ -516,6 +516,8 @@ macro_rules! print_as_value {
     )*};
 }
 
+pub(super) use print_as_value;
+
 print_as_value! {
     [T: ?Sized] MutexGuard<'_, T>, T;
     [T: ?Sized] OwnedMutexGuard<T>, T;

@@ -19,8 +19,10 @@ mod pinned;
 mod slot;
 mod spawn;
 mod switch;
+mod sync;
 
 pub(crate) use pinned::Pinned;
+pub(crate) use sync::SyncTypes;
 
 /// One line of the table.
 pub(crate) struct Row {
@@ -50,12 +52,15 @@ pub(crate) struct Scale {
 }
 
 type Timed<R> = fn(&R, u64) -> Duration;
+type TimedIfAny<R> = fn(&R, u64) -> Option<Duration>;
 type Figures<R> = fn(&R, &Scale) -> Vec<Option<f64>>;
 
 enum Body<R> {
     /// Nanoseconds per operation; the number of operations is a multiple of `unit`, found by
     /// running more and more until it takes long enough.
     Calibrated { unit: u64, run: Timed<R> },
+    /// As `Calibrated`; `None` where the runtime cannot.
+    Optional { unit: u64, run: TimedIfAny<R> },
     /// Nanoseconds per operation; always as many operations.
     Fixed { ops: u64, quick: u64, run: Timed<R> },
     /// One figure for each row.
@@ -80,6 +85,13 @@ impl<R: Rt> Workload<R> {
             Body::Calibrated { unit, run } => {
                 let ops = calibrate(scale, unit, |ops| run(rt, ops));
                 vec![Some(nanos_per_op(run(rt, ops), ops))]
+            }
+            Body::Optional { unit, run } => {
+                if run(rt, unit).is_none() {
+                    return vec![None];
+                }
+                let ops = calibrate(scale, unit, |ops| run(rt, ops).unwrap_or_default());
+                vec![run(rt, ops).map(|elapsed| nanos_per_op(elapsed, ops))]
             }
             Body::Fixed { ops, quick, run } => {
                 let ops = scale.iters.unwrap_or(if scale.quick { quick } else { ops });
@@ -123,8 +135,20 @@ fn timed<R>(name: &'static str, label: &'static str, unit: u64, run: Timed<R>) -
     }
 }
 
+fn if_any<R>(
+    name: &'static str,
+    label: &'static str,
+    unit: u64,
+    run: TimedIfAny<R>,
+) -> Workload<R> {
+    Workload {
+        rows: vec![row(name, label, "ns", Better::Lower)],
+        body: Body::Optional { unit, run },
+    }
+}
+
 /// All workloads in the order of the table.
-pub(crate) fn all<R: Rt + Pinned>() -> Vec<Workload<R>> {
+pub(crate) fn all<R: Rt + Pinned + SyncTypes>() -> Vec<Workload<R>> {
     use Better::{Higher, Lower};
     vec![
         timed("spawn-task", "spawn 100k from a task, await all", 100_000, spawn::many_from_task),
@@ -148,6 +172,12 @@ pub(crate) fn all<R: Rt + Pinned>() -> Vec<Workload<R>> {
         timed("mutex-handoff", "mutex, hand-off", 1000, mutex::hand_off),
         timed("mutex-contended", "mutex, contended", 8000, mutex::contended),
         timed("mutex-free", "mutex, uncontended", 1000, mutex::uncontended),
+        if_any("rwlock-free", "rwlock, uncontended", 1000, sync::rwlock_free),
+        if_any("rwlock-contended", "rwlock, contended, 1/8 writes", 8000, sync::rwlock_contended),
+        if_any("semaphore-free", "semaphore, uncontended", 1000, sync::semaphore_free),
+        if_any("semaphore-handoff", "semaphore of 2, hand-off", 1000, sync::semaphore_hand_off),
+        if_any("broadcast", "broadcast fan-out, 1 to 8", 8000, sync::broadcast_fan_out),
+        if_any("watch", "watch fan-out, 1 to 8", 800, sync::watch_fan_out),
         timed("spawn-foreign", "spawn from a foreign thread", 1000, foreign::spawns),
         timed("wake-foreign", "wake from a foreign thread", 1000, foreign::wakes),
         timed("call-foreign", "foreign thread wakes and waits", 100, foreign::calls),
@@ -211,7 +241,7 @@ mod tests {
 
     /// Every workload runs to its end at the smallest size and fills each of its rows, except where
     /// the runtime cannot.
-    fn all_rows_are_filled<R: Rt + Pinned>(cannot: &[&str]) {
+    fn all_rows_are_filled<R: Rt + Pinned + SyncTypes>(cannot: &[&str]) {
         let scale =
             Scale { workers: 2, target: Duration::from_nanos(1), quick: true, iters: Some(1) };
         let rt = R::start(scale.workers);
@@ -238,7 +268,15 @@ mod tests {
 
     #[test]
     fn smol_runs_all() {
-        with_runtime!("smol", R => all_rows_are_filled::<R>(&[]));
+        const SYNC: &[&str] = &[
+            "rwlock-free",
+            "rwlock-contended",
+            "semaphore-free",
+            "semaphore-handoff",
+            "broadcast",
+            "watch",
+        ];
+        with_runtime!("smol", R => all_rows_are_filled::<R>(SYNC));
     }
 
     #[test]

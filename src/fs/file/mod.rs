@@ -332,7 +332,9 @@ impl File {
     pub async fn try_clone(&self) -> io::Result<File> {
         self.idle().await;
         let std = self.std.clone();
-        Ok(File::from_std(in_background(move || std.try_clone()).await?))
+        let mut clone = File::from_std(in_background(move || std.try_clone()).await?);
+        clone.max_buf_size = self.max_buf_size;
+        Ok(clone)
     }
 
     /// Gives std's file back, after what is under way.
@@ -574,6 +576,7 @@ impl From<StdFile> for File {
 
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("File").field("std", &self.std).finish_non_exhaustive()
+        // tokio's words, to the end.
+        f.debug_struct("tokio::fs::File").field("std", &self.std).finish()
     }
 }

@@ -75,7 +75,7 @@ impl Pipe {
         clone: &mut Option<Waker>,
         buf: &mut ReadBuf<'_>,
     ) -> Step<()> {
-        if self.bytes.is_empty() && !self.closed {
+        if self.bytes.is_empty() && !self.closed && buf.remaining() > 0 {
             return wait(&mut self.reader, cx, clone);
         }
         let n = self.bytes.len().min(buf.remaining());

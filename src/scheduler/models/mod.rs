@@ -11,6 +11,7 @@
 mod idle;
 mod note;
 mod poller;
+mod retake;
 mod ring;
 mod shutdown;
 
@@ -46,6 +47,7 @@ fn rig(procs: usize, token: &StdArc<()>) -> SchedRef {
         spin_ns: 0,
         enable_io: false,
         enable_time: true,
+        observe: Default::default(),
         on_thread_start: None,
         on_thread_stop: Some(StdArc::new(move || {
             let _ = &token;

@@ -138,6 +138,13 @@ impl Driver {
         self.slots.lock().len()
     }
 
+    /// Shows the wakers of all who wait for a source; true: to write.
+    pub(super) fn for_each_waker(&self, f: &mut dyn FnMut(&Waker, bool)) {
+        // Out of the table first: events must not wait for this.
+        let sources: Vec<_> = self.slots.lock().iter().cloned().collect();
+        sources.iter().for_each(|io| io.for_each_waker(f));
+    }
+
     /// One poll. The number of events is the answer.
     pub(super) fn poll(
         &self,

@@ -110,6 +110,8 @@ enum Kind {
 struct Stats {
     polls: AtomicU64,
     events: AtomicU64,
+    /// Written by whoever registers.
+    registered: AtomicU64,
 }
 
 impl Netpoll {
@@ -119,7 +121,11 @@ impl Netpoll {
     ///
     /// What the system says when it has no fds left for it.
     pub(crate) fn new(enable_io: bool) -> io::Result<Netpoll> {
-        let stats = Stats { polls: AtomicU64::new(0), events: AtomicU64::new(0) };
+        let stats = Stats {
+            polls: AtomicU64::new(0),
+            events: AtomicU64::new(0),
+            registered: AtomicU64::new(0),
+        };
         #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
         if enable_io {
             let (driver, turn) = Driver::new()?;
@@ -184,7 +190,12 @@ impl Netpoll {
     ) -> io::Result<Arc<ScheduledIo>> {
         match &self.kind {
             Kind::Note(_) => panic!("Netpoll::register: there is no I/O"),
-            Kind::Io(driver) => driver.register(source, interest),
+            Kind::Io(driver) => {
+                let io = driver.register(source, interest)?;
+                // Relaxed: a statistic.
+                self.stats.registered.fetch_add(1, Relaxed);
+                Ok(io)
+            }
         }
     }
 
@@ -222,6 +233,26 @@ impl Netpoll {
             #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
             Kind::Io(driver) => driver.sources(),
         }
+    }
+
+    /// Shows the wakers of all who wait for a source; true: to write. Under the sources' locks, so `f`
+    /// only looks.
+    #[cfg_attr(not(feature = "rt"), allow(dead_code))]
+    pub(crate) fn for_each_waker(&self, mut f: impl FnMut(&Waker, bool)) {
+        match &self.kind {
+            Kind::Note(_) => {
+                let _ = &mut f;
+            }
+            #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
+            Kind::Io(driver) => driver.for_each_waker(&mut f),
+        }
+    }
+
+    /// How many sources were ever registered.
+    #[cfg_attr(not(feature = "rt"), allow(dead_code))]
+    pub(crate) fn registered(&self) -> u64 {
+        // Relaxed: a statistic.
+        self.stats.registered.load(Relaxed)
     }
 
     /// How often the kernel was asked.

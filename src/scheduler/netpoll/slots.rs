@@ -73,6 +73,11 @@ impl Slots {
         std::mem::take(&mut self.slab)
     }
 
+    /// All sources.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<ScheduledIo>> {
+        self.slab.iter().map(|(_, io)| io)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.slab.len()
     }

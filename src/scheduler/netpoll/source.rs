@@ -176,6 +176,23 @@ impl ScheduledIo {
         self.take_wakers(READY, ready);
     }
 
+    /// Shows the wakers of all who wait; true: to write. Under the lock, so `f` only looks.
+    pub(super) fn for_each_waker(&self, f: &mut dyn FnMut(&Waker, bool)) {
+        let waiters = self.waiters.lock();
+        waiters.reader.iter().for_each(|waker| f(waker, false));
+        waiters.writer.iter().for_each(|waker| f(waker, true));
+        let mut next = waiters.list.front();
+        while let Some(node) = next {
+            // SAFETY: nodes in the list are alive, see `take_wakers`.
+            let waiter = unsafe { node.as_ref() };
+            // SAFETY: the lock guards the waker of every node in the list, and is held.
+            let waker = waiter.waker.with(|waker| unsafe { (*waker).as_ref() });
+            waker.into_iter().for_each(|waker| f(waker, waiter.mask & READABLE == 0));
+            // SAFETY: `node` came from this list under this lock and is still in it.
+            next = unsafe { waiters.list.next_of(node) };
+        }
+    }
+
     fn take_wakers(&self, bits: usize, ready: &mut Vec<Waker>) {
         let mut waiters = self.waiters.lock();
         if bits & Direction::Read.mask() != 0 {

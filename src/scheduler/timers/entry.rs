@@ -156,6 +156,16 @@ impl Node {
         self.guarded.with_mut(|guarded| unsafe { &mut (*guarded).waker }.take())
     }
 
+    /// Shows the waker, if there is one.
+    ///
+    /// # Safety
+    ///
+    /// As for [`link`](Self::link).
+    pub(super) unsafe fn look_at_waker(&self, f: impl FnOnce(&Waker)) {
+        // SAFETY: not null and alive (`&self`), and nobody else looks meanwhile (the contract, N2).
+        self.guarded.with_mut(|guarded| unsafe { &(*guarded).waker }.as_ref().map(f));
+    }
+
     /// Stores a waker where there is none, so that none is dropped under the lock.
     ///
     /// # Safety

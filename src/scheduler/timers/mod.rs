@@ -145,6 +145,12 @@ impl Timers {
         next
     }
 
+    /// Shows the wakers of all queued entries, with their deadlines (ns), under the lock: `f` only looks.
+    #[cfg_attr(not(feature = "rt"), allow(dead_code))]
+    pub(crate) fn for_each_waker(&self, mut f: impl FnMut(&Waker, u64)) {
+        self.wheel.lock().for_each_waker(|waker, tick| f(waker, tick << TICK_SHIFT));
+    }
+
     /// How many entries are queued.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {

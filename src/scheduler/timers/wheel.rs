@@ -199,6 +199,24 @@ impl Wheel {
         Some(place.start)
     }
 
+    /// Shows the wakers of all queued nodes, with their ticks. `f` does not come back here.
+    pub(super) fn for_each_waker(&mut self, mut f: impl FnMut(&Waker, u64)) {
+        for head in self.levels.iter().flat_map(|level| level.slots).flatten() {
+            let mut node = head;
+            loop {
+                // SAFETY: linked, hence alive (N1).
+                let shared = unsafe { node.as_ref() };
+                // SAFETY: the lock that `self` is borrowed from is held (N2).
+                unsafe { shared.look_at_waker(|waker| f(waker, shared.queued_tick_locked())) };
+                // SAFETY: as above.
+                match unsafe { shared.link(|link| link.next) } {
+                    Some(next) if next != head => node = next,
+                    _ => break,
+                }
+            }
+        }
+    }
+
     /// Unlinks everything for good.
     pub(super) fn close(&mut self, fired: &mut Vec<Waker>) {
         self.closed = true;

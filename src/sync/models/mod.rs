@@ -25,16 +25,36 @@
 //! | `notify::s_wait_list_cancel_notify` | `notify-drop-eats` |
 //! | `notify::notify_waiters` | `notify-generation-late` |
 //! | `mutex::mutex_hand_over` | `semaphore-acquire-relaxed`, `semaphore-cancel-keeps-permits` |
+//! | `rwlock::rwlock_exclusion` | `semaphore-acquire-relaxed`, `semaphore-release-overlooks-waiters` |
+//! | `rwlock::rwlock_downgrade` | `rwlock-downgrade-gives-all` |
+//! | `once::barrier_generations` | `barrier-generation-kept` |
+//! | `once::barrier_three` | `barrier-serves-one` |
+//! | `once::once_cell_two_initialisers` | `slot-put-relaxed` |
+//! | `once::once_cell_failure` | `once-cell-turn-kept` |
+//! | `once::set_once_wait` | `set-once-no-second-look` |
+//! | `once::set_once_get` | `slot-put-relaxed` |
+//! | `watch::watch_send_changed` | `watch-notified-late`, `watch-send-silent` |
+//! | `watch::watch_last_value` | `watch-close-silent` |
+//! | `watch::watch_deserted` | `watch-deserted-silent` |
+//! | `broadcast::broadcast_send_recv` | `broadcast-notified-late` |
+//! | `broadcast::broadcast_orphan` | `broadcast-orphan-no-fence`, `broadcast-orphan-kept` |
+//! | `broadcast::broadcast_extra_cell` | `broadcast-cell-relaxed` |
+//! | `broadcast::broadcast_close` | `broadcast-close-silent` |
+//! | `broadcast::broadcast_deserted` | `broadcast-deserted-silent` |
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+mod broadcast;
 mod mpsc;
 mod mutex;
 mod notify;
+mod once;
 mod oneshot;
+mod rwlock;
 mod semaphore;
+mod watch;
 
 /// Polls with a waker that does nothing.
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {

@@ -7,6 +7,8 @@ use std::mem;
 use std::task::{Context, Poll};
 
 use super::chan::{self, Chan, Gate, Rx, Tx, WeakTx};
+#[cfg(feature = "time")]
+use super::error::SendTimeoutError;
 use super::error::{SendError, TryRecvError, TrySendError};
 use super::unbounded::receiver_methods;
 use crate::primitives::sync::broken;
@@ -191,6 +193,52 @@ impl<T> Sender<T> {
             }
             Err(TrySendError::Full(())) => Err(TrySendError::Full(message)),
             Err(TrySendError::Closed(())) => Err(TrySendError::Closed(message)),
+        }
+    }
+
+    /// [`send`](Sender::send) with a time-out: when there is no room for so long, it gives up.
+    ///
+    /// ```
+    /// use gmp::sync::mpsc::{self, error::SendTimeoutError};
+    /// use std::time::Duration;
+    ///
+    /// # let runtime = gmp::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    /// # runtime.block_on(async {
+    /// let (tx, mut rx) = mpsc::channel(1);
+    /// let patience = Duration::from_millis(1);
+    /// tx.send_timeout(1, patience).await.unwrap();
+    /// assert_eq!(tx.send_timeout(2, patience).await, Err(SendTimeoutError::Timeout(2)));
+    /// rx.close();
+    /// assert_eq!(tx.send_timeout(3, patience).await, Err(SendTimeoutError::Closed(3)));
+    /// assert_eq!(rx.recv().await, Some(1));
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The value, in [`SendTimeoutError::Closed`] when the receiver was dropped or closed, in
+    /// [`SendTimeoutError::Timeout`] when the time is over.
+    ///
+    /// # Panics
+    ///
+    /// When it is polled outside of a runtime, or inside one without time.
+    ///
+    /// # Cancel safety
+    ///
+    /// As `send`.
+    #[cfg(feature = "time")]
+    pub async fn send_timeout(
+        &self,
+        value: T,
+        timeout: std::time::Duration,
+    ) -> Result<(), SendTimeoutError<T>> {
+        match crate::time::timeout(timeout, self.reserve()).await {
+            Ok(Ok(permit)) => {
+                permit.send(value);
+                Ok(())
+            }
+            Ok(Err(_)) => Err(SendTimeoutError::Closed(value)),
+            Err(_) => Err(SendTimeoutError::Timeout(value)),
         }
     }
 

@@ -69,6 +69,53 @@ impl<T> From<SendError<T>> for TrySendError<T> {
     }
 }
 
+/// Why `send_timeout` did not send; the value is in it.
+#[cfg(feature = "time")]
+#[derive(PartialEq, Eq, Clone, Copy)]
+pub enum SendTimeoutError<T> {
+    /// There was no room for as long as the caller would wait.
+    Timeout(T),
+    /// The receiver is gone or closed.
+    Closed(T),
+}
+
+#[cfg(feature = "time")]
+impl<T> SendTimeoutError<T> {
+    /// The value that was not sent.
+    pub fn into_inner(self) -> T {
+        match self {
+            SendTimeoutError::Timeout(value) | SendTimeoutError::Closed(value) => value,
+        }
+    }
+}
+
+#[cfg(feature = "time")]
+impl<T> fmt::Debug for SendTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // As `TrySendError`.
+        fmt::Debug::fmt(
+            match self {
+                SendTimeoutError::Timeout(_) => "Timeout(..)",
+                SendTimeoutError::Closed(_) => "Closed(..)",
+            },
+            f,
+        )
+    }
+}
+
+#[cfg(feature = "time")]
+impl<T> fmt::Display for SendTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SendTimeoutError::Timeout(_) => "timed out waiting on send operation",
+            SendTimeoutError::Closed(_) => "channel closed",
+        })
+    }
+}
+
+#[cfg(feature = "time")]
+impl<T> Error for SendTimeoutError<T> {}
+
 /// Why `try_recv` got no value.
 #[derive(PartialEq, Eq, Clone, Copy, Debug)]
 pub enum TryRecvError {

@@ -6,12 +6,16 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
+mod broadcast;
 mod mpsc;
 mod mutex;
 mod notify;
+mod once;
 mod oneshot;
+mod rwlock;
 mod semaphore;
 mod traits;
+mod watch;
 
 /// A waker that counts.
 #[derive(Default)]

@@ -438,3 +438,13 @@ fn blocking_calls_panic_in_async_context() {
         assert!(text.starts_with("Cannot block the current thread from within a runtime."));
     }
 }
+
+#[test]
+fn send_timeout_errors_print_without_their_value() {
+    use crate::sync::mpsc::error::SendTimeoutError;
+    struct Plain;
+    let (late, closed) = (SendTimeoutError::Timeout(Plain), SendTimeoutError::Closed(Plain));
+    assert_eq!(format!("{late:?} {closed:?}"), r#""Timeout(..)" "Closed(..)""#);
+    assert_eq!(format!("{late}, {closed}"), "timed out waiting on send operation, channel closed");
+    let (Plain, Plain) = (late.into_inner(), closed.into_inner());
+}

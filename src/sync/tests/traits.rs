@@ -2,7 +2,7 @@
 
 use crate::sync::*;
 use std::cell::Cell;
-use std::marker::PhantomData;
+use std::marker::{PhantomData, PhantomPinned};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,6 +31,7 @@ macro_rules! has {
 }
 
 type NotSync = Cell<u8>;
+type NotSend = std::sync::MutexGuard<'static, u8>;
 type Neither = Rc<u8>;
 
 macro_rules! table {
@@ -68,18 +69,81 @@ fn send_sync_unpin() {
         OwnedMutexGuard<u8> => true true true;
         OwnedMutexGuard<NotSync> => true false true;
         OwnedMutexGuard<Neither> => false false true;
-        OwnedMutexGuard<std::marker::PhantomPinned> => true true true;
+        OwnedMutexGuard<PhantomPinned> => true true true;
         OwnedMappedMutexGuard<u8> => true true true;
         OwnedMappedMutexGuard<u8, NotSync> => true false true;
         OwnedMappedMutexGuard<NotSync, u8> => true false true;
         OwnedMappedMutexGuard<Neither, u8> => false false true;
         OwnedMappedMutexGuard<u8, Neither> => false false true;
 
+        RwLock<u8> => true true true;
+        RwLock<NotSync> => true false true;
+        RwLock<Neither> => false false true;
+        RwLockReadGuard<'static, u8> => true true true;
+        RwLockReadGuard<'static, NotSync> => false false true;
+        RwLockReadGuard<'static, NotSend> => true false true;
+        RwLockReadGuard<'static, Neither> => false false true;
+        RwLockWriteGuard<'static, u8> => true true true;
+        RwLockWriteGuard<'static, NotSync> => false false true;
+        RwLockWriteGuard<'static, NotSend> => false false true;
+        RwLockWriteGuard<'static, Neither> => false false true;
+        RwLockMappedWriteGuard<'static, u8> => true true true;
+        RwLockMappedWriteGuard<'static, NotSync> => false false true;
+        RwLockMappedWriteGuard<'static, NotSend> => false false true;
+        OwnedRwLockReadGuard<u8> => true true true;
+        OwnedRwLockReadGuard<u8, NotSync> => false false true;
+        OwnedRwLockReadGuard<u8, NotSend> => true false true;
+        OwnedRwLockReadGuard<NotSync, u8> => false false true;
+        OwnedRwLockReadGuard<PhantomPinned> => true true true;
+        OwnedRwLockWriteGuard<u8> => true true true;
+        OwnedRwLockWriteGuard<NotSync> => false false true;
+        OwnedRwLockWriteGuard<NotSend> => false false true;
+        OwnedRwLockWriteGuard<PhantomPinned> => true true true;
+        OwnedRwLockMappedWriteGuard<u8> => true true true;
+        OwnedRwLockMappedWriteGuard<u8, NotSync> => false false true;
+        OwnedRwLockMappedWriteGuard<u8, NotSend> => false false true;
+        OwnedRwLockMappedWriteGuard<NotSync, u8> => false false true;
+        OwnedRwLockMappedWriteGuard<Neither, u8> => false false true;
+        Barrier => true true true;
+        BarrierWaitResult => true true true;
+        OnceCell<u8> => true true true;
+        OnceCell<NotSync> => true false true;
+        OnceCell<NotSend> => false false true;
+        OnceCell<Neither> => false false true;
+        SetOnce<u8> => true true true;
+        SetOnce<NotSync> => true false true;
+        SetOnce<NotSend> => false false true;
+        SetOnce<Neither> => false false true;
+        SetError<NotSync> => true false true;
+        SetOnceError<NotSync> => true false true;
+
+        broadcast::Sender<NotSync> => true true true;
+        broadcast::Sender<Neither> => false false true;
+        broadcast::WeakSender<NotSync> => true true true;
+        broadcast::WeakSender<Neither> => false false true;
+        broadcast::Receiver<NotSync> => true true true;
+        broadcast::Receiver<Neither> => false false true;
+        broadcast::Receiver<PhantomPinned> => true true true;
+        broadcast::error::SendError<NotSync> => true false true;
+        broadcast::error::RecvError => true true true;
+        broadcast::error::TryRecvError => true true true;
+
+        watch::Sender<u8> => true true true;
+        watch::Sender<NotSync> => false false true;
+        watch::Sender<Neither> => false false true;
+        watch::Receiver<u8> => true true true;
+        watch::Receiver<NotSync> => false false true;
+        watch::Receiver<PhantomPinned> => true true true;
+        watch::Ref<'static, u8> => false true true;
+        watch::Ref<'static, NotSync> => false false true;
+        watch::error::SendError<NotSync> => true false true;
+        watch::error::RecvError => true true true;
+
         oneshot::Sender<NotSync> => true true true;
         oneshot::Receiver<NotSync> => true true true;
         oneshot::Sender<Neither> => false false true;
         oneshot::Receiver<Neither> => false false true;
-        oneshot::Receiver<std::marker::PhantomPinned> => true true true;
+        oneshot::Receiver<PhantomPinned> => true true true;
         oneshot::error::RecvError => true true true;
         oneshot::error::TryRecvError => true true true;
 
@@ -103,8 +167,17 @@ fn send_sync_unpin() {
         mpsc::WeakUnboundedSender<Neither> => false false true;
         mpsc::error::SendError<NotSync> => true false true;
         mpsc::error::TrySendError<Neither> => false false true;
+        mpsc::error::SendTimeoutError<NotSync> => true false true;
         mpsc::error::TryRecvError => true true true;
     }
+}
+
+#[test]
+fn unwind_safety_of_others() {
+    assert!(has!(SetOnce<u8>: UnwindSafe));
+    assert!(has!(BarrierWaitResult: UnwindSafe + RefUnwindSafe));
+    assert!(has!(SetError<u8>: UnwindSafe + RefUnwindSafe));
+    assert!(has!(watch::error::SendError<u8>: UnwindSafe + RefUnwindSafe));
 }
 
 #[test]
@@ -132,7 +205,26 @@ fn futures_are_send_and_sync() {
     let mutex = Arc::new(Mutex::new(1));
     check(&mutex.lock());
     check(&mutex.clone().lock_owned());
+    let lock = Arc::new(RwLock::new(1));
+    check(&lock.read());
+    check(&lock.write());
+    check(&lock.clone().read_owned());
+    check(&lock.clone().write_owned());
+    check(&Barrier::new(1).wait());
+    let once = OnceCell::new();
+    check(&once.get_or_init(|| std::future::ready(1)));
+    check(&once.get_or_try_init(|| std::future::ready(Ok::<_, ()>(1))));
+    check(&SetOnce::<u8>::new().wait());
+    let (tx, mut rx) = broadcast::channel::<NotSync>(1);
+    check(&rx.recv());
+    check(&tx.closed());
+    let (tx, mut rx) = watch::channel(1);
+    check(&rx.changed());
+    check(&tx.closed());
+    fn send<T: Send>(_: &T) {}
+    send(&rx.wait_for(|_| true));
     let (tx, mut rx) = mpsc::channel::<u8>(1);
+    send(&tx.send_timeout(1, std::time::Duration::ZERO));
     check(&tx.send(1));
     check(&tx.reserve());
     check(&tx.reserve_many(1));

@@ -51,7 +51,7 @@ impl Case {
         self.build(Builder::new_multi_thread().worker_threads(self.procs))
     }
 
-    fn build(&self, builder: &mut Builder) -> Runtime {
+    pub(crate) fn build(&self, builder: &mut Builder) -> Runtime {
         let runtime = builder
             .thread_name("stress-m")
             .thread_keep_alive(Duration::from_millis(50))

@@ -23,6 +23,7 @@ mod pingpong;
 #[cfg(gmp_tsan)]
 mod race;
 mod rand;
+mod retake_storm;
 mod spawn;
 mod tally;
 mod timers;
@@ -48,6 +49,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("echo", echo::run),
     ("blocking", blocking::run),
     ("lifecycle", lifecycle::run),
+    ("retake_storm", retake_storm::run),
 ];
 
 /// Only when named: a program with a fault, to see that the fault is seen.
@@ -158,7 +160,7 @@ fn one(name: &'static str, program: Program, procs: usize, seed: u64) {
     program(&case);
     case.tally.settle();
     println!(
-        "{name:<10} procs {procs:>2}  seed {seed:<20}  {:>6.0} ms  {}",
+        "{name:<12} procs {procs:>2}  seed {seed:<20}  {:>6.0} ms  {}",
         start.elapsed().as_secs_f64() * 1e3,
         case.tally
     );

@@ -1,0 +1,130 @@
+//! The command line.
+
+use std::fmt;
+use std::time::Duration;
+
+pub(crate) const USAGE: &str = "usage: stall [--runtime gmp|tokio|both] [--procs N] [--secs S]
+             [--blocking K] [--computing K] [--svg FILE] [--json FILE]
+
+Without --blocking and --computing: nobody, as many as --procs, and four times as many, of either kind.";
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RuntimeName {
+    Gmp,
+    Tokio,
+}
+
+impl RuntimeName {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            RuntimeName::Gmp => "gmp",
+            RuntimeName::Tokio => "tokio",
+        }
+    }
+}
+
+/// What one measurement runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) procs: usize,
+    /// Tasks that sleep with their thread.
+    pub(crate) blocking: usize,
+    /// Tasks that keep their thread busy.
+    pub(crate) computing: usize,
+    pub(crate) time: Duration,
+}
+
+impl Case {
+    pub(crate) fn to_args(&self) -> Vec<String> {
+        let named = [
+            ("--procs", self.procs.to_string()),
+            ("--blocking", self.blocking.to_string()),
+            ("--computing", self.computing.to_string()),
+            ("--secs", self.time.as_secs_f64().to_string()),
+        ];
+        named.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match (self.blocking, self.computing) {
+            (0, 0) => "undisturbed".to_owned(),
+            (blocking, 0) => format!("{blocking} block"),
+            (0, computing) => format!("{computing} compute"),
+            (blocking, computing) => format!("{blocking} block, {computing} compute"),
+        };
+        f.pad(&text)
+    }
+}
+
+pub(crate) struct Options {
+    procs: usize,
+    time: Duration,
+    blocking: Option<usize>,
+    computing: Option<usize>,
+    runtimes: Vec<RuntimeName>,
+    pub(crate) svg: Option<String>,
+    pub(crate) json: Option<String>,
+    /// Started by another `stall`: answers in numbers.
+    pub(crate) child: bool,
+}
+
+impl Options {
+    pub(crate) fn of(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
+        let mut options = Options {
+            procs: 2,
+            time: Duration::from_secs(5),
+            blocking: None,
+            computing: None,
+            runtimes: vec![RuntimeName::Gmp, RuntimeName::Tokio],
+            svg: None,
+            json: None,
+            child: false,
+        };
+        while let Some(name) = args.next() {
+            let value = args.next().ok_or_else(|| format!("{name} needs a value"))?;
+            let count = |least: usize| match value.parse::<usize>() {
+                Ok(n) if (least..=1024).contains(&n) => Ok(n),
+                _ => Err(format!("{name}: {value:?} is not a number from {least} to 1024")),
+            };
+            match name.as_str() {
+                "--procs" => options.procs = count(1)?,
+                "--blocking" => options.blocking = Some(count(0)?),
+                "--computing" => options.computing = Some(count(0)?),
+                "--secs" => {
+                    options.time = match value.parse::<f64>() {
+                        Ok(secs) if (0.1..=3600.0).contains(&secs) => Duration::from_secs_f64(secs),
+                        _ => return Err(format!("--secs: {value:?} is not from 0.1 to 3600")),
+                    }
+                }
+                "--runtime" => {
+                    options.runtimes = match value.as_str() {
+                        "gmp" => vec![RuntimeName::Gmp],
+                        "tokio" => vec![RuntimeName::Tokio],
+                        "both" => vec![RuntimeName::Gmp, RuntimeName::Tokio],
+                        _ => return Err(format!("--runtime: {value:?} is not gmp, tokio or both")),
+                    }
+                }
+                "--svg" => options.svg = Some(value),
+                "--json" => options.json = Some(value),
+                "--child" => options.child = true,
+                _ => return Err(format!("{name}: unknown option")),
+            }
+        }
+        Ok(options)
+    }
+
+    pub(crate) fn runtimes(&self) -> &[RuntimeName] {
+        &self.runtimes
+    }
+
+    pub(crate) fn cases(&self) -> Vec<Case> {
+        let (procs, time) = (self.procs, self.time);
+        let case = |blocking, computing| Case { procs, blocking, computing, time };
+        if self.blocking.is_some() || self.computing.is_some() {
+            return vec![case(self.blocking.unwrap_or(0), self.computing.unwrap_or(0))];
+        }
+        vec![case(0, 0), case(procs, 0), case(4 * procs, 0), case(0, procs), case(0, 4 * procs)]
+    }
+}

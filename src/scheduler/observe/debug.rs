@@ -1,0 +1,144 @@
+//! `GMPDEBUG`: what to watch, from the environment. Read once, when a runtime is made.
+//!
+//! A comma separated list of `key=value`. A value that cannot be used is ignored with one line on stderr
+//! that names it and what is accepted: a program must not fail for a mistyped wish to watch it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The variable.
+const NAME: &str = "GMPDEBUG";
+
+/// An hour: beyond it a period is a typing error.
+const MAX_MS: u64 = 3_600_000;
+
+/// What the variable asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Debug {
+    /// A line about the scheduler that often.
+    pub(crate) schedtrace: Option<Duration>,
+    /// More lines: each P, M and G.
+    pub(crate) scheddetail: bool,
+    /// Report polls that last longer.
+    pub(crate) longpoll: Option<Duration>,
+    /// Trace from the beginning, into this file at the end.
+    pub(crate) trace: Option<PathBuf>,
+    /// Keep statistics of each task, for dumps.
+    pub(crate) tasks: bool,
+}
+
+impl Debug {
+    /// From the environment, with its warnings on stderr.
+    pub(crate) fn from_env() -> Debug {
+        let Some(value) = std::env::var_os(NAME) else { return Debug::default() };
+        let Some(value) = value.to_str() else {
+            super::say(&format!("gmp: {NAME}={value:?} is ignored: it is not UTF-8"));
+            return Debug::default();
+        };
+        let (debug, warnings) = Debug::parse(value);
+        for warning in warnings {
+            super::say(&warning);
+        }
+        debug
+    }
+
+    /// What `text` asks for, and what is wrong with it.
+    fn parse(text: &str) -> (Debug, Vec<String>) {
+        let mut debug = Debug::default();
+        let mut warnings = Vec::new();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let (key, value) = part.split_once('=').unwrap_or((part, ""));
+            let accepted = match key.trim() {
+                "schedtrace" => period(value, &mut debug.schedtrace),
+                "scheddetail" => switch(value, &mut debug.scheddetail),
+                "longpoll" => period(value, &mut debug.longpoll),
+                "tasks" => switch(value, &mut debug.tasks),
+                "trace" if value.is_empty() => Err("the path of a file".to_owned()),
+                "trace" => {
+                    debug.trace = Some(PathBuf::from(value));
+                    Ok(())
+                }
+                _ => Err("schedtrace=ms, scheddetail=0|1, longpoll=ms, tasks=0|1, trace=file, \
+                          separated by commas"
+                    .to_owned()),
+            };
+            if let Err(accepted) = accepted {
+                warnings.push(format!("gmp: {NAME}: {part:?} is ignored; accepted: {accepted}"));
+            }
+        }
+        (debug, warnings)
+    }
+}
+
+fn period(value: &str, into: &mut Option<Duration>) -> Result<(), String> {
+    match value.trim().parse::<u64>() {
+        Ok(ms) if ms <= MAX_MS => {
+            *into = (ms > 0).then(|| Duration::from_millis(ms));
+            Ok(())
+        }
+        _ => Err(format!("milliseconds from 1 to {MAX_MS}, or 0 for off")),
+    }
+}
+
+fn switch(value: &str, into: &mut bool) -> Result<(), String> {
+    *into = match value.trim() {
+        "0" => false,
+        "1" => true,
+        _ => return Err("0 or 1".to_owned()),
+    };
+    Ok(())
+}
+
+#[cfg(all(test, not(gmp_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_keys() {
+        let (debug, warnings) = Debug::parse(
+            "schedtrace=1000, scheddetail=1,longpoll=50,,tasks=1,trace=/tmp/with = sign.json",
+        );
+        assert_eq!(warnings, Vec::<String>::new());
+        let expected = Debug {
+            schedtrace: Some(Duration::from_secs(1)),
+            scheddetail: true,
+            longpoll: Some(Duration::from_millis(50)),
+            trace: Some(PathBuf::from("/tmp/with = sign.json")),
+            tasks: true,
+        };
+        assert_eq!(debug, expected);
+    }
+
+    #[test]
+    fn nothing_and_zeros_are_off() {
+        assert_eq!(Debug::parse(""), (Debug::default(), Vec::new()));
+        assert_eq!(
+            Debug::parse("schedtrace=0,longpoll=0,scheddetail=0,tasks=0"),
+            (Debug::default(), vec![])
+        );
+    }
+
+    #[test]
+    fn bad_values_are_named_and_ignored() {
+        for bad in [
+            "schedtrace=fast",
+            "schedtrace",
+            "schedtrace=-1",
+            "longpoll=3600001",
+            "scheddetail=yes",
+            "tasks=2",
+            "trace=",
+            "gctrace=1",
+        ] {
+            let (debug, warnings) = Debug::parse(&format!("{bad},longpoll=7"));
+            assert_eq!(debug.longpoll, Some(Duration::from_millis(7)), "the rest still counts");
+            assert_eq!(debug.schedtrace, None);
+            assert_eq!(warnings.len(), 1, "{bad}");
+            assert!(warnings[0].contains(&format!("{bad:?}")), "{}", warnings[0]);
+            assert!(warnings[0].contains("accepted: "), "{}", warnings[0]);
+            assert!(!warnings[0].contains('\n'));
+        }
+        let (_, warnings) = Debug::parse("longpoll=3600001");
+        assert!(warnings[0].contains("from 1 to 3600000"), "{}", warnings[0]);
+    }
+}
