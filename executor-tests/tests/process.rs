@@ -494,3 +494,19 @@ fn few_descriptors() {
         assert!(fds() <= before + 3, "{} before {before}", fds());
     });
 }
+
+#[test]
+fn a_child_may_be_awaited_in_another_runtime() {
+    for first in flavours() {
+        let mut child = first.block_on(async { cat().spawn().unwrap() });
+        let input = child.stdin.take();
+        drop(first);
+        run(threaded(1), async {
+            let waits = gmp::spawn(async move { child.wait().await });
+            sleep(Duration::from_millis(5)).await;
+            assert!(!waits.is_finished());
+            drop(input);
+            assert!(waits.await.unwrap().unwrap().success());
+        });
+    }
+}

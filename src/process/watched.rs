@@ -10,10 +10,9 @@ use crate::g::coop::poll_proceed;
 #[cfg(all(target_os = "linux", not(miri)))]
 use crate::io::{registration::Registered, Interest};
 #[cfg(all(target_os = "linux", not(miri)))]
-use crate::scheduler::{
-    context,
-    netpoll::{self, Direction},
-};
+use crate::scheduler::context;
+#[cfg(all(target_os = "linux", not(miri)))]
+use crate::scheduler::netpoll::{self, Direction};
 use crate::signal::unix::{signal, Signal, SignalKind};
 
 /// See the module's text. Dropping it neither kills nor reaps.
