@@ -32,6 +32,15 @@ use std::task::{Context, Poll};
 pub use gmp_macros::{join_internal, select_internal, try_join_internal};
 use pin_project_lite::pin_project;
 
+/// The attributes under which the facade, the package `tokio`, re-exports them.
+#[cfg(feature = "macros")]
+pub mod facade {
+    pub use gmp_macros::{
+        tokio_main as main, tokio_main_fail as main_fail, tokio_main_rt as main_rt,
+        tokio_test as test, tokio_test_fail as test_fail, tokio_test_rt as test_rt,
+    };
+}
+
 use crate::g::coop;
 use crate::primitives::rand::Rand;
 
