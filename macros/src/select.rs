@@ -169,7 +169,7 @@ fn handler(input: ParseStream<'_>) -> Result<TokenStream> {
 }
 
 /// The futures as a balanced tree of pairs, in order.
-fn tree(krate: &TokenStream, futures: &[Ident]) -> TokenStream {
+pub(crate) fn tree(krate: &TokenStream, futures: &[Ident]) -> TokenStream {
     if let [future] = futures {
         return quote!(#future);
     }
@@ -179,7 +179,7 @@ fn tree(krate: &TokenStream, futures: &[Ident]) -> TokenStream {
 }
 
 /// Declares each future of the tree behind `pin` as a variable: a pin of its own.
-fn split_tree(pin: &TokenStream, futures: &[Ident], to: &mut TokenStream) {
+pub(crate) fn split_tree(pin: &TokenStream, futures: &[Ident], to: &mut TokenStream) {
     let span = Span::mixed_site();
     if let [future] = futures {
         to.extend(quote_spanned!(span=> let mut #future = #pin;));

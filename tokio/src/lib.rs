@@ -26,7 +26,7 @@ pub mod fs {
         canonicalize, copy, create_dir, create_dir_all, hard_link, metadata, read, read_dir,
         read_link, read_to_string, remove_dir, remove_dir_all, remove_file, rename,
         set_permissions, symlink_metadata, try_exists, write, DirBuilder, DirEntry, File,
-        OpenOptions, ReadDir,
+        FileTimes, OpenOptions, ReadDir,
     };
     #[cfg(windows)]
     pub use gmp::fs::{symlink_dir, symlink_file};
