@@ -437,7 +437,11 @@ impl TcpStream {
     }
 
     pub(super) fn poll_shutdown_shared(&self) -> Poll<io::Result<()>> {
-        Poll::Ready(self.shutdown_std(Shutdown::Write))
+        Poll::Ready(match self.shutdown_std(Shutdown::Write) {
+            // The peer has reset the connection: there is nothing left to shut down.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            done => done,
+        })
     }
 }
 
