@@ -85,7 +85,12 @@ use proc_macro::TokenStream;
 /// body goes on in the caller.
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
-    entry::expand(args.into(), item.into(), Macro { home: Home::Gmp, is_test: false, multi_thread: true }).into()
+    entry::expand(
+        args.into(),
+        item.into(),
+        Macro { home: Home::Gmp, is_test: false, multi_thread: true },
+    )
+    .into()
 }
 
 /// Makes an `async fn` a test that runs on a runtime of its own.
@@ -105,20 +110,35 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `block_on` on the test's thread.
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
-    entry::expand(args.into(), item.into(), Macro { home: Home::Gmp, is_test: true, multi_thread: true }).into()
+    entry::expand(
+        args.into(),
+        item.into(),
+        Macro { home: Home::Gmp, is_test: true, multi_thread: true },
+    )
+    .into()
 }
 
 /// [`macro@main`] where gmp is built without `rt-multi-thread`: a flavour must be given, and it is
 /// `current_thread` or `local`.
 #[proc_macro_attribute]
 pub fn main_rt(args: TokenStream, item: TokenStream) -> TokenStream {
-    entry::expand(args.into(), item.into(), Macro { home: Home::Gmp, is_test: false, multi_thread: false }).into()
+    entry::expand(
+        args.into(),
+        item.into(),
+        Macro { home: Home::Gmp, is_test: false, multi_thread: false },
+    )
+    .into()
 }
 
 /// [`macro@test`] where gmp is built without `rt-multi-thread`.
 #[proc_macro_attribute]
 pub fn test_rt(args: TokenStream, item: TokenStream) -> TokenStream {
-    entry::expand(args.into(), item.into(), Macro { home: Home::Gmp, is_test: true, multi_thread: false }).into()
+    entry::expand(
+        args.into(),
+        item.into(),
+        Macro { home: Home::Gmp, is_test: true, multi_thread: false },
+    )
+    .into()
 }
 
 /// [`macro@main`] where gmp is built without a runtime: always an error that says what is missing.

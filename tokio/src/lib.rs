@@ -152,12 +152,12 @@ pub use gmp::{join, select, try_join};
 #[doc(hidden)]
 pub use gmp::macros_support;
 
+#[cfg(all(feature = "macros", feature = "rt-multi-thread"))]
+pub use gmp::macros_support::facade::{main, test};
 #[cfg(all(feature = "macros", not(feature = "rt")))]
 pub use gmp::macros_support::facade::{main_fail as main, test_fail as test};
 #[cfg(all(feature = "macros", feature = "rt", not(feature = "rt-multi-thread")))]
 pub use gmp::macros_support::facade::{main_rt as main, test_rt as test};
-#[cfg(all(feature = "macros", feature = "rt-multi-thread"))]
-pub use gmp::macros_support::facade::{main, test};
 
 /// tokio's own place for what its macros expand to. Those of gmp need nothing here; it has the parts that
 /// are of use to somebody else.

@@ -77,10 +77,11 @@ impl TcpStream {
         Ok(TcpStream { io: Registered::new(stream)? })
     }
 
-    /// A connection that a listener gave: it can be written to at once.
+    /// A connection that a listener gave: it can be written to at once, and its client may well have sent
+    /// something already; the first read finds out.
     pub(super) fn accepted(stream: mio::net::TcpStream) -> io::Result<TcpStream> {
         let stream = TcpStream::new(stream)?;
-        stream.io.registration().assume(Ready::WRITABLE);
+        stream.io.registration().assume(Ready::READABLE | Ready::WRITABLE);
         Ok(stream)
     }
 
