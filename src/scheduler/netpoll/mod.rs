@@ -135,7 +135,7 @@ impl Netpoll {
     /// # Errors
     ///
     /// What the system says when it has no fds left for it.
-    #[cfg(test)]
+    #[cfg(all(test, not(gmp_loom)))]
     pub(crate) fn new(enable_io: bool) -> io::Result<Netpoll> {
         Netpoll::with_batch(enable_io, Batch::default())
     }
