@@ -15,6 +15,7 @@ const KNOWN: usize = 141;
 enum Covered {
     Test { path: String, function: String },
     Model(String),
+    Stage(String),
     Pending(String),
 }
 
@@ -55,8 +56,9 @@ fn parse(line: &str) -> Hazard {
             Covered::Test { path: path.to_owned(), function: function.to_owned() }
         }
         "model" => Covered::Model(rest.to_owned()),
+        "stage" => Covered::Stage(rest.to_owned()),
         "pending" => Covered::Pending(rest.to_owned()),
-        other => panic!("neither test, model nor pending but {other:?}: {line}"),
+        other => panic!("neither test, model, stage nor pending but {other:?}: {line}"),
     };
     Hazard { name: name.to_owned(), by }
 }
@@ -105,9 +107,18 @@ fn models() -> BTreeSet<String> {
     lines.map(|line| word(line).0.to_owned()).collect()
 }
 
+/// What `.ci/run` runs without arguments.
+fn stages() -> BTreeSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ci/run");
+    let text = std::fs::read_to_string(path).expect("the checks");
+    let list = text.lines().find_map(|line| line.strip_prefix("stages=(")?.strip_suffix(')'));
+    let defined = |stage: &&str| text.contains(&format!("\nstage_{stage}() {{"));
+    list.expect("a list of stages").split(' ').filter(defined).map(str::to_owned).collect()
+}
+
 #[test]
 fn every_hazard_is_tried() {
-    let (sources, models) = (sources(), models());
+    let (sources, models, stages) = (sources(), models(), stages());
     let tests = tests(&sources);
     let (mut wrong, mut pending, mut covered) = (Vec::new(), Vec::new(), 0);
     for Hazard { name, by } in list() {
@@ -124,6 +135,8 @@ fn every_hazard_is_tried() {
             },
             Covered::Model(model) if models.contains(&model) => covered += 1,
             Covered::Model(model) => wrong.push(format!("{name}: no model {model}")),
+            Covered::Stage(stage) if stages.contains(&stage) => covered += 1,
+            Covered::Stage(stage) => wrong.push(format!("{name}: .ci/run has no stage {stage}")),
             Covered::Pending(reason) => {
                 if let Some(function) = tests.keys().find(|function| carries(function, &name)) {
                     wrong.push(format!("{name} is pending, but there is {function}"));

@@ -147,6 +147,9 @@ fn t_large_future() {
             std::hint::black_box(&bytes).iter().map(|&byte| usize::from(byte)).sum::<usize>()
         });
         assert_eq!(runtime.block_on(task).unwrap(), 1 << 15);
+        // So is an output, on its way into the task and out of the handle.
+        let task = runtime.spawn(async { [7_u8; 100_000] });
+        assert!(runtime.block_on(task).unwrap().iter().all(|byte| *byte == 7));
     }
 }
 

@@ -108,6 +108,49 @@ fn sync_scopes_end_with_a_panic_too() {
     assert!(NUMBER.try_get().is_err());
 }
 
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("the value's drop");
+        }
+    }
+}
+
+gmp::task_local! {
+    static BOMB: Bomb;
+}
+
+/// A panic in a value's drop, or under a value, is its task's, and leaves no value behind.
+#[test]
+fn p_task_local() {
+    for runtime in flavours() {
+        let at_its_end = runtime.spawn(BOMB.scope(Bomb, yield_now()));
+        let aborted = runtime.spawn(BOMB.scope(Bomb, pending::<()>()));
+        runtime.block_on(yield_now());
+        aborted.abort();
+        let inside = runtime.spawn(BOMB.scope(Bomb, async { panic!("under the value") }));
+        for (task, text) in [
+            (at_its_end, "the value's drop"),
+            (aborted, "the value's drop"),
+            (inside, "under the value"),
+        ] {
+            let error = runtime.block_on(task).expect_err(text);
+            assert!(error.is_panic(), "{error}");
+            assert_eq!(*error.into_panic().downcast::<&str>().expect("a literal"), text);
+        }
+        let others: Vec<_> =
+            (0..32).map(|_| runtime.spawn(async { BOMB.try_with(|_| ()).is_err() })).collect();
+        for other in others {
+            assert!(runtime.block_on(other).expect("it ends"), "a value was left behind");
+        }
+    }
+    let text = panic_text(|| BOMB.sync_scope(Bomb, || ()));
+    assert_eq!(text, "the value's drop");
+    assert!(BOMB.try_with(|_| ()).is_err());
+}
+
 #[test]
 fn the_value_is_there_in_drops() {
     struct Looks;

@@ -91,7 +91,7 @@ fn tasks_that_are_left_go_on_at_the_next_drive() {
 }
 
 #[test]
-fn wakes_from_other_threads() {
+fn w_thread_bound_target() {
     for runtime in flavours() {
         let local = LocalSet::new();
         let (tx, rx) = mpsc::channel::<oneshot::Sender<u32>>();
@@ -120,7 +120,7 @@ fn wakes_from_other_threads() {
 }
 
 #[test]
-fn abort_from_another_thread_drops_here() {
+fn t_abort_local_drops_at_home() {
     struct Here(thread::ThreadId, Rc<Cell<bool>>);
     impl Drop for Here {
         fn drop(&mut self) {

@@ -105,25 +105,23 @@ unsafe fn poll_stage<T: Future, S: Schedule>(
                 _ => unreachable!("G polled without a future"),
             }
         });
-        if polled.is_ready() {
-            // SAFETY: RUNNING makes the stage ours. A panic in here is the future's, and is delivered.
-            unsafe { this.consume_stage() };
-        }
-        polled
+        let Poll::Ready(output) = polled else { return Poll::Pending };
+        // SAFETY: RUNNING makes the stage ours. A panic in here is the future's, and is delivered.
+        unsafe { this.consume_stage() };
+        // In here, and not with what `catch_unwind` answers: without optimisation each way out of a
+        // closure copies an output, however large, once more on the stack.
+        // SAFETY: ours, and `Consumed` by now.
+        unsafe { this.store_output(Ok(output)) };
+        Poll::Ready(())
     }));
-    let output = match polled {
-        Ok(Poll::Pending) => return Poll::Pending,
-        Ok(Poll::Ready(output)) => Ok(output),
-        Err(payload) => {
-            this.trailer.scheduler.panicked();
-            // SAFETY: RUNNING makes the stage ours.
-            unsafe { drop_stage(this) };
-            Err(JoinError::panic(this.header.id, payload))
-        }
-    };
-    // SAFETY: ours, and `Consumed` by now.
-    unsafe { this.store_output(output) };
-    Poll::Ready(())
+    polled.unwrap_or_else(|payload| {
+        this.trailer.scheduler.panicked();
+        // SAFETY: RUNNING makes the stage ours.
+        unsafe { drop_stage(this) };
+        // SAFETY: ours, and `Consumed` by now.
+        unsafe { this.store_output(Err(JoinError::panic(this.header.id, payload))) };
+        Poll::Ready(())
+    })
 }
 
 /// Drops what is in the stage; a panic is the answer.

@@ -519,6 +519,31 @@ mod tests {
         assert!(running.load().is_running(), "the future is still ours");
     }
 
+    /// In a process of its own, since it ends it.
+    #[cfg(unix)]
+    #[test]
+    fn t_ref_overflow() {
+        use std::os::unix::process::ExitStatusExt;
+        const CHILD: &str = "GMP_TEST_REF_OVERFLOW";
+        if std::env::var_os(CHILD).is_some() {
+            let s = State::new(REF_MAX - 1);
+            s.ref_inc();
+            assert_eq!(s.load().refs(), REF_MAX);
+            println!("the last one that is allowed");
+            s.ref_inc();
+            println!("one too many");
+            return;
+        }
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "g::state::tests::t_ref_overflow", "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let out = String::from_utf8_lossy(&child.stdout);
+        assert_eq!(child.status.signal(), Some(libc::SIGABRT), "{}\n{out}", child.status);
+        assert!(out.contains("the last one that is allowed") && !out.contains("one too many"));
+    }
+
     #[test]
     fn claim_makes_the_queued_reference_a_skip() {
         let s = State::new(3);

@@ -6,6 +6,8 @@ pub(crate) mod sync;
 pub(crate) mod appendvec;
 pub(crate) mod atomic_waker;
 pub(crate) mod foreign;
+#[cfg(all(test, not(gmp_loom)))]
+pub(crate) mod fuzz;
 pub(crate) mod list;
 pub(crate) mod note;
 pub(crate) mod padded;

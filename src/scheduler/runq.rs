@@ -33,6 +33,9 @@ use crate::primitives::sync::atomic::{
 };
 use crate::primitives::sync::broken;
 
+#[cfg(all(test, not(gmp_loom)))]
+mod tests;
+
 const MASK: usize = RUNQ_CAP - 1;
 
 /// See the module's text. Methods marked "owner only" are for the thread that holds the shell.

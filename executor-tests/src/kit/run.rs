@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use gmp::executor::{Executor, TaskHandle};
 
-use super::{Ability, Drops, Exception, Harness, Kit, PATIENCE};
+use super::{Ability, Drops, Exception, Gate, Harness, Kit, PATIENCE};
 
 /// Set in processes in which a case runs although it is excepted.
 const CHILD: &str = "EXECUTOR_TESTS_CHILD";
@@ -185,13 +185,17 @@ fn probe<H: Harness>(ability: Ability) {
             assert!(kit.block_on(task).map(|never: ()| never).is_err_and(|e| e.is_panic()));
         }
         Ability::Shutdown => {
+            // Somebody else keeps the waker: else a task that its wakers own would just be forgotten.
+            let gate = Gate::new();
+            let pass = gate.pass();
             drop(kit.spawn(async move {
                 let _guard = guard;
-                std::future::pending::<()>().await;
+                pass.await;
             }));
             kit.settle();
             kit.stop();
             assert_eq!(drops.count(), 1);
+            drop(gate);
         }
         Ability::Parallel => panic!("workers() tells"),
     }

@@ -1,6 +1,7 @@
 //! `ReadBuf` against a model that keeps the three parts as plain numbers and a `Vec`.
 
 use super::*;
+use crate::primitives::fuzz::fuzz;
 use crate::primitives::rand::Rand;
 use bytes::BufMut;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -44,10 +45,10 @@ fn panics(f: impl FnOnce()) -> bool {
 }
 
 #[test]
-fn behaves_as_its_model() {
-    for seed in 1..200 {
+fn fuzz_read_buf() {
+    fuzz(200, |seed| {
         run_against_model(seed);
-    }
+    });
 }
 
 fn run_against_model(seed: u64) {

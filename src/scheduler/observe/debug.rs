@@ -141,4 +141,71 @@ mod tests {
         let (_, warnings) = Debug::parse("longpoll=3600001");
         assert!(warnings[0].contains("from 1 to 3600000"), "{}", warnings[0]);
     }
+
+    /// Lists of good and bad parts: each good one acts, the last of its key wins, each bad one is warned
+    /// of, once and on one line.
+    #[test]
+    fn fuzz_gmpdebug() {
+        use crate::primitives::fuzz::fuzz;
+        use crate::primitives::rand::Rand;
+        fuzz(2_000, |seed| {
+            let rand = Rand::new(seed);
+            let (mut parts, mut expected, mut bad) = (Vec::new(), Debug::default(), 0);
+            for _ in 0..rand.below(8) {
+                let (ms, on) = (u64::from(rand.below(3) * rand.below(2_000)), rand.below(2) == 1);
+                let time = (ms > 0).then(|| Duration::from_millis(ms));
+                let blank = [" ", "\t", ""][rand.below(3) as usize];
+                let part = match rand.below(7) {
+                    0 => {
+                        expected.schedtrace = time;
+                        format!("schedtrace={ms}")
+                    }
+                    1 => {
+                        expected.longpoll = time;
+                        format!("longpoll={blank}{ms}")
+                    }
+                    2 => {
+                        expected.scheddetail = on;
+                        format!("scheddetail{blank}={}", u8::from(on))
+                    }
+                    3 => {
+                        expected.tasks = on;
+                        format!("tasks={}", u8::from(on))
+                    }
+                    4 => {
+                        expected.trace = Some(format!("/tmp/{ms}=").into());
+                        format!("trace=/tmp/{ms}=")
+                    }
+                    _ => {
+                        bad += 1;
+                        // Keys begin with a letter, and none is so short.
+                        let key: String = (0..1 + rand.below(4)).map(|_| any_char(&rand)).collect();
+                        format!("={key}=")
+                    }
+                };
+                parts.push(format!("{blank}{part}{blank}"));
+            }
+            let (debug, warnings) = Debug::parse(&parts.join(","));
+            assert_eq!(debug, expected, "{parts:?}");
+            assert_eq!(warnings.len(), bad, "{parts:?}: {warnings:?}");
+            assert!(warnings.iter().all(|warning| !warning.contains('\n')));
+            // Anything at all, and anything put into something sensible.
+            let mut text: Vec<char> = parts.join(",").chars().collect();
+            for _ in 0..rand.below(12) {
+                text.insert(rand.below(text.len() as u32 + 1) as usize, any_char(&rand));
+            }
+            let text: String = text.into_iter().collect();
+            let (_, warnings) = Debug::parse(&text);
+            assert!(warnings.len() <= text.split(',').count());
+        });
+    }
+
+    /// Not a comma: it would end the part.
+    fn any_char(rand: &crate::primitives::rand::Rand) -> char {
+        match rand.below(4) {
+            0 => char::from_u32(rand.below(0x11_0000)).unwrap_or('='),
+            1 => ['=', '-', '0', '9', '\n', '\u{feff}', ' '][rand.below(7) as usize],
+            _ => char::from(b'a' + rand.below(26) as u8),
+        }
+    }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use super::*;
+use crate::primitives::fuzz::fuzz;
 use crate::primitives::rand::Rand;
 
 const MS: u64 = 1_000_000;
@@ -345,8 +346,8 @@ fn idle_is_none() {
 
 /// The wheel against a sorted map, over all of time.
 #[test]
-fn matches_a_sorted_map_under_random_operations() {
-    for seed in 1..=40 {
+fn fuzz_timers_against_a_sorted_map() {
+    fuzz(40, |seed| {
         let (home, rand) = (shell(), Rand::new(seed));
         let mut entries: Vec<_> = (0..64).map(|_| entry(&home)).collect();
         // Entry to tick, for what is queued.
@@ -411,7 +412,7 @@ fn matches_a_sorted_map_under_random_operations() {
             }
             assert_eq!(home.timers.len(), model.len(), "seed {seed} step {step}");
         }
-    }
+    });
 }
 
 /// Owners on several threads insert, reset, poll and drop while the hand moves. Every wait ends, none

@@ -129,9 +129,9 @@ fn live(case_procs: usize, tally: Arc<Tally>, mut rand: Rand, times: usize) {
     }
 }
 
-pub(crate) fn run(case: &Case) {
+/// Each of the threads lives so many times.
+pub(crate) fn run(case: &Case, times: usize) {
     let mut rand = case.rand();
-    let times = case.scale(100);
     let threads: Vec<_> = (0..4)
         .map(|_| {
             let (procs, tally, rand) = (case.procs, case.tally.clone(), rand.fork());

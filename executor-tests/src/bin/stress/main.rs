@@ -48,7 +48,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("timers", timers::run),
     ("echo", echo::run),
     ("blocking", blocking::run),
-    ("lifecycle", lifecycle::run),
+    ("lifecycle", |case| lifecycle::run(case, case.scale(100))),
     ("retake_storm", retake_storm::run),
 ];
 

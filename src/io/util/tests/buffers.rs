@@ -1,7 +1,9 @@
-use super::mock::{cancel, finish, Mock};
+use super::mock::{cancel, finish, poll_once, Mock};
 use crate::io::{
-    join, split, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufStream, BufWriter,
+    join, split, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufStream,
+    BufWriter,
 };
+use crate::primitives::fuzz::fuzz;
 use crate::primitives::rand::Rand;
 use std::io::{ErrorKind, IoSlice};
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -60,8 +62,8 @@ fn writer_accepts_nothing_while_it_cannot_flush() {
 }
 
 #[test]
-fn vectored_writes_arrive_in_order_whatever_the_sizes() {
-    for seed in 1..200 {
+fn fuzz_vectored_writes_arrive_in_order() {
+    fuzz(200, |seed| {
         let rand = Rand::new(seed);
         let mut mock = Mock::new();
         mock.vectored = seed % 2 == 0;
@@ -92,7 +94,7 @@ fn vectored_writes_arrive_in_order_whatever_the_sizes() {
         }
         finish(writer.flush()).unwrap();
         assert!(writer.get_ref().written == all, "seed {seed}");
-    }
+    });
 }
 
 #[test]
@@ -188,4 +190,85 @@ fn joined_sides_stay_apart() {
     assert_eq!((*stream.reader(), stream.writer().buffer()), (&b"n"[..], &b"out"[..]));
     finish(stream.shutdown()).unwrap();
     assert_eq!(stream.into_inner().1.into_inner().written, b"out");
+}
+
+/// `BufReader` and `Take` and `Chain` in any order of reads, against the bytes that were sent; a read that
+/// is given up loses none.
+#[test]
+fn fuzz_buf_reader() {
+    fuzz(300, |seed| {
+        let rand = Rand::new(seed);
+        let mut parts = [Mock::new(), Mock::new()];
+        let mut all = Vec::new();
+        for mock in &mut parts {
+            for _ in 0..rand.below(12) {
+                let length = 1 + rand.below(40);
+                let piece: Vec<u8> =
+                    (0..length).map(|_| b"ab\n\r"[rand.below(4) as usize]).collect();
+                all.extend(&piece);
+                mock.data(&piece);
+                if rand.below(3) == 0 {
+                    mock.pending();
+                }
+            }
+        }
+        let [first, second] = parts;
+        let limit = if rand.below(2) == 0 { u64::from(rand.below(400)) } else { u64::MAX };
+        all.truncate(limit as usize);
+        let capacity = 1 + rand.below(16) as usize;
+        let mut reader = BufReader::with_capacity(capacity, first.chain(second).take(limit));
+        let mut rest = &all[..];
+        while !rest.is_empty() {
+            let what = rand.below(6);
+            let n = match what {
+                0 => {
+                    let mut bytes = vec![0; rand.below(24) as usize];
+                    let n = finish(reader.read(&mut bytes)).unwrap();
+                    assert!(n > 0 || bytes.is_empty(), "the end came too early");
+                    assert_eq!(bytes[..n], rest[..n]);
+                    n
+                }
+                1 => {
+                    let seen = finish(reader.fill_buf()).unwrap().to_vec();
+                    assert!(!seen.is_empty() && seen.len() <= capacity);
+                    assert_eq!(seen, rest[..seen.len()]);
+                    let n = rand.below(seen.len() as u32 + 1) as usize;
+                    reader.consume(n);
+                    n
+                }
+                2 => {
+                    let mut line = Vec::new();
+                    let n = finish(reader.read_until(b'\n', &mut line)).unwrap();
+                    let end = rest.iter().position(|&byte| byte == b'\n');
+                    assert_eq!(line, rest[..end.map_or(rest.len(), |at| at + 1)]);
+                    n
+                }
+                3 => {
+                    let mut line = String::new();
+                    let n = finish(reader.read_line(&mut line)).unwrap();
+                    assert_eq!(line.as_bytes(), &rest[..n]);
+                    assert!(line.ends_with('\n') || n == rest.len());
+                    n
+                }
+                4 => {
+                    let mut bytes = vec![0; rand.below(rest.len() as u32 + 1) as usize];
+                    finish(reader.read_exact(&mut bytes)).unwrap();
+                    assert_eq!(bytes, rest[..bytes.len()]);
+                    bytes.len()
+                }
+                _ => {
+                    let mut bytes = [0; 4];
+                    let read = std::pin::pin!(reader.read(&mut bytes));
+                    let n = match poll_once(read) {
+                        std::task::Poll::Ready(n) => n.unwrap(),
+                        std::task::Poll::Pending => 0,
+                    };
+                    assert_eq!(bytes[..n], rest[..n]);
+                    n
+                }
+            };
+            rest = &rest[n..];
+        }
+        assert_eq!(finish(reader.read(&mut [0; 8])).unwrap(), 0, "more than was sent");
+    });
 }

@@ -2,12 +2,13 @@ use super::mock::{cancel, finish, Mock};
 use crate::io::{
     copy, copy_bidirectional, copy_bidirectional_with_sizes, copy_buf, AsyncReadExt, BufReader,
 };
+use crate::primitives::fuzz::fuzz;
 use crate::primitives::rand::Rand;
 use std::io::ErrorKind;
 
 #[test]
-fn copies_are_exact_whatever_the_steps() {
-    for seed in 1..150 {
+fn fuzz_copies_are_exact() {
+    fuzz(150, |seed| {
         let rand = Rand::new(seed);
         let (mut reader, mut writer) = (Mock::new(), Mock::new());
         let mut all = Vec::new();
@@ -32,7 +33,7 @@ fn copies_are_exact_whatever_the_steps() {
         assert!(writer.written == all, "seed {seed}");
         assert_eq!(writer.flushed.last(), Some(&all.len()), "seed {seed}: not flushed");
         assert_eq!(writer.shut_down, 0, "seed {seed}");
-    }
+    });
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use super::mock::{finish, Wakes};
 use crate::io::{duplex, simplex, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use crate::io::{DuplexStream, SimplexStream};
+use crate::primitives::fuzz::fuzz;
 use crate::primitives::rand::Rand;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
@@ -100,8 +101,8 @@ fn vectored_writes_fill_up_to_the_bound() {
 }
 
 #[test]
-fn duplex_behaves_as_a_bounded_queue() {
-    for seed in 1..100 {
+fn fuzz_duplex_against_a_queue() {
+    fuzz(100, |seed| {
         let rand = Rand::new(seed);
         let bound = 1 + rand.below(9) as usize;
         let (mut a, mut b) = duplex(bound);
@@ -129,7 +130,7 @@ fn duplex_behaves_as_a_bounded_queue() {
                 }
             }
         }
-    }
+    });
 }
 
 #[test]

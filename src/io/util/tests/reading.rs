@@ -1,5 +1,6 @@
 use super::mock::{cancel, finish, Mock};
 use crate::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use crate::primitives::fuzz::fuzz;
 use crate::primitives::rand::Rand;
 use bytes::{BufMut, BytesMut};
 use std::io::ErrorKind;
@@ -70,8 +71,8 @@ fn read_exact_joins_pieces_and_names_an_early_end() {
 }
 
 #[test]
-fn read_to_end_appends_whatever_the_pieces() {
-    for seed in 1..60 {
+fn fuzz_read_to_end() {
+    fuzz(60, |seed| {
         let rand = Rand::new(seed);
         let mut mock = Mock::new();
         let mut expected = b"before".to_vec();
@@ -89,7 +90,7 @@ fn read_to_end_appends_whatever_the_pieces() {
         let n = finish(mock.read_to_end(&mut vec)).unwrap();
         assert_eq!(n, expected.len() - 6, "seed {seed}");
         assert!(vec == expected, "seed {seed}");
-    }
+    });
 }
 
 #[test]
