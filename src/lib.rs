@@ -59,6 +59,7 @@
 //! | `io-util` | the `async` methods of readers and writers, and the adapters in [`io`] |
 //! | `full` | all of them |
 //! | `test-util` | a clock that tests stop and move; not in `full` |
+//! | `deterministic` | gmp's own: one thread plays all others, by a seed; for tests, not in `full` |
 //! | `fs`, `io-std`, `process`, `parking_lot` | nothing of their own yet: they are there so that manifests resolve |
 //!
 //! # The house

@@ -7,7 +7,8 @@
 //! wrong order for one seed in a thousand does so each time for that seed.
 //!
 //! - **Time** is the runtime's own, in milliseconds, and moves only when nothing can run: then it jumps to
-//!   the next timer. [`time::Instant`](crate::time::Instant) follows it, `std::time::Instant` does not.
+//!   the next timer. (If tasks go on for thousands of steps, say by yielding until it is time, it moves
+//!   all the same, slowly at first.) [`time::Instant`](crate::time::Instant) follows it, `std::time::Instant` does not.
 //! - **A deadlock** is a panic of `block_on` that names the seed.
 //! - **A poll** is one step, unless it calls [`block_for`] or [`point`]. While others run inside of those, what is
 //!   below them on the stack (thread locals, values of [`task_local!`](crate::task_local)) is visible to them.

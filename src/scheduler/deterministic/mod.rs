@@ -19,7 +19,7 @@
 //! 3. **New threads** (`newm`) become entries. There is no sysmon thread: its rounds are turns too, while
 //!    there is a poll that blocks.
 //! 4. **Time** is the test clock (`testclock.rs`), which stands. When nobody can go on it is moved to the
-//!    next thing that waits for it. If there is none, the program waits for ever: that is a panic which
+//!    next thing that waits for it; a little now and then if some go on without end. If there is none, the program waits for ever: that is a panic which
 //!    names the seed. (With work left in a queue it would be a lost wake-up of ours, and says so.)
 //! 5. **Inside of a poll** others play only if the poll asks for it: [`block_for`] says that it blocks its
 //!    thread until then, [`point`] that others may come in here; and `block_on` in `block_in_place`. Then
@@ -49,8 +49,12 @@ use crate::primitives::sync::{Arc, Mutex};
 
 pub use player::Report;
 
-/// How deep games are played on top of polls: a few kilobytes of stack each.
+/// How deep polls that block, or let others in, are on top of each other: a few kilobytes of stack each.
+/// Beyond it a poll that blocks holds everybody up.
 const MAX_DEPTH: u32 = 24;
+
+/// The same for calls of `block_on`, which cannot do without.
+const MAX_ROOTS: u32 = 64;
 
 /// Sleep in the real poller between two looks whether somebody else came, where only I/O can go on.
 const REAL_LOOK: Duration = Duration::from_millis(1);
@@ -167,7 +171,7 @@ impl Play {
         let here = std::thread::current().id();
         let mut state = self.state.lock();
         let other = state.depth > 0 && state.thread != Some(here);
-        let too_deep = state.depth >= MAX_DEPTH;
+        let too_deep = state.depth >= MAX_ROOTS;
         if !other && !too_deep {
             state.thread = Some(here);
             state.depth += 1;
@@ -179,7 +183,10 @@ impl Play {
                 "a deterministic runtime is played by one thread, and another is in `block_on` now"
             );
         }
-        panic!("{MAX_DEPTH} calls of `block_on` and `block_for` are inside of each other");
+        panic!(
+            "{MAX_ROOTS} calls of `block_on` and `block_for` are inside of each other: one thread has \
+             no stack for more"
+        );
     }
 
     /// Plays a closed scheduler until its Ms have ended. False: some are below us on the stack, and end
@@ -223,12 +230,17 @@ impl Play {
     fn others(&self, sched: &SchedRef) {
         let steps = {
             let state = self.state.lock();
-            if state.rand.below(2) == 0 {
+            let many = 1 + state.nms() as u32;
+            // Whoever comes in has points too. So few of those let others in that it comes to an end.
+            let odds = if state.points == 0 { 2 } else { 16 * many };
+            if state.rand.below(odds) != 0 {
                 return;
             }
-            1 + state.rand.below(8 * (1 + state.nms() as u32))
+            1 + state.rand.below(8 * many)
         };
         let Some(_level) = self.deeper() else { return };
+        self.state.lock().points += 1;
+        let _over = Pointed(self);
         for _ in 0..steps {
             match self.turn(sched, None, Goal::Now) {
                 Turn::Nothing => return,
@@ -285,7 +297,8 @@ impl Play {
         if ready.is_empty() {
             return false;
         }
-        if let Some(ready) = self.state.lock().give_poller(ready) {
+        let left = self.state.lock().give_poller(ready);
+        if let Some(ready) = left {
             let _hidden = Hidden::new();
             sched.inject_wakers(None, &mut { ready }, &mut Vec::new());
         }
@@ -318,6 +331,15 @@ struct Blocked<'a>(&'a Play);
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
         self.0.state.lock().blocked -= 1;
+    }
+}
+
+/// One place less that lets others in.
+struct Pointed<'a>(&'a Play);
+
+impl Drop for Pointed<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().points -= 1;
     }
 }
 

@@ -14,9 +14,9 @@ use crate::scheduler::proc::Local;
 use crate::scheduler::sched::{Sched, SchedRef};
 use crate::scheduler::sysmon::Rounds;
 
-/// Turns without a move of the clock, after which it moves although somebody can go on: a program may yield
-/// in a loop until it is time.
-const PATIENCE: u64 = 100_000;
+/// Turns of each thread without a move of the clock, after which it moves a millisecond, then two, then
+/// four, although somebody can go on: a program may yield in a loop until it is time.
+const PATIENCE: u64 = 1000;
 
 /// What the caller waits for.
 #[derive(Clone, Copy)]
@@ -118,12 +118,16 @@ pub(super) struct State {
     pub(super) depth: u32,
     /// Polls that block.
     pub(super) blocked: u32,
+    /// Places in polls that let others in.
+    pub(super) points: u32,
     root_weight: u64,
     rounds: Option<Box<Rounds>>,
     /// sysmon's next round (ns), and how long it waited for that.
     next_round: u64,
     pace: u64,
     since_move: u64,
+    /// How far the clock moves next time although somebody can go on.
+    busy_step: u64,
     candidates: Vec<Who>,
     pub(super) report: Report,
 }
@@ -151,10 +155,12 @@ impl State {
             thread: None,
             depth: 0,
             blocked: 0,
+            points: 0,
             rounds: None,
             next_round: 0,
             pace: SYSMON_NS,
             since_move: 0,
+            busy_step: SYSMON_NS,
             candidates: Vec::new(),
             report: Report { hash: 0xCBF2_9CE4_8422_2325, ..Report::default() },
         }
@@ -232,8 +238,13 @@ impl State {
             } else {
                 self.take(sched, &who)
             }
-        } else if who.is_empty() || (self.since_move >= PATIENCE && next.is_some()) {
+        } else if who.is_empty() {
+            self.busy_step = SYSMON_NS;
             Turn::Idle(next)
+        } else if let (Some(next), true) = (next, self.is_impatient()) {
+            let part = now.saturating_add(self.busy_step);
+            self.busy_step = self.busy_step.saturating_mul(2);
+            Turn::Idle(Some(if next.ns() <= part { next } else { Next::Exact(part) }))
         } else {
             self.take(sched, &who)
         };
@@ -323,6 +334,10 @@ impl State {
             },
             Who::Root | Who::Over | Who::Sysmon => self.root_weight,
         }
+    }
+
+    fn is_impatient(&self) -> bool {
+        self.since_move >= PATIENCE * (1 + self.ms.len() as u64)
     }
 
     pub(super) fn time_moves(&mut self) {
