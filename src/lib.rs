@@ -40,6 +40,8 @@
 //! | [`time`] | sleeping, timeouts, intervals |
 //! | [`sync`] | channels, locks, signals between tasks; they work on any executor |
 //! | [`io`] | the traits of reading and writing, buffers, in-memory pipes |
+//! | [`fs`] | files and directories |
+//! | `process` | child processes; on unix |
 //! | [`signal`] | signals of the operating system |
 //! | [`executor`] | what a library needs in order to run on any executor |
 //!
@@ -55,12 +57,13 @@
 //! | `rt` | [`runtime`] with the current_thread flavour, [`task`], [`executor`] |
 //! | `rt-multi-thread` | the multi_thread flavour |
 //! | `macros` | the attributes and macros |
-//! | `net`, `time`, `sync`, `signal` | the module of that name |
+//! | `net`, `time`, `sync`, `signal`, `fs`, `process` | the module of that name |
 //! | `io-util` | the `async` methods of readers and writers, and the adapters in [`io`] |
+//! | `io-std` | the standard streams in [`io`] |
 //! | `full` | all of them |
 //! | `test-util` | a clock that tests stop and move; not in `full` |
 //! | `deterministic` | gmp's own: one thread plays all others, by a seed; for tests, not in `full` |
-//! | `fs`, `io-std`, `process`, `parking_lot` | nothing of their own yet: they are there so that manifests resolve |
+//! | `parking_lot` | nothing of its own: it is there so that manifests resolve |
 //!
 //! # The house
 //!
@@ -70,7 +73,7 @@
 //! 2. `g`: the G: its state word, memory, waker and join handle. It knows no scheduler.
 //! 3. `scheduler`: Ms, Ps, queues, the poller, the timers. Story one, work arrives, is `ready.rs`; story
 //!    two, work is done, is `proc.rs`; `mod.rs` has the protocol by which threads sleep and wake.
-//! 4. services: `io`, `net`, `time`, `sync`, `signal`, which reach the scheduler through four doors.
+//! 4. services: `io`, `net`, `time`, `sync`, `fs`, `process`, `signal`, which reach the scheduler through four doors.
 //! 5. API: `runtime`, `task`, `executor`, the macros: tokio's names, little code.
 //!
 //! ARCHITECTURE.md in the repository is the tour.
@@ -92,13 +95,19 @@ mod scheduler;
 
 #[cfg(feature = "rt")]
 pub mod executor;
+#[cfg(feature = "fs")]
+pub mod fs;
 pub mod io;
 #[cfg(feature = "net")]
 pub mod net;
+#[cfg(all(feature = "process", unix))]
+pub mod process;
 #[cfg(feature = "rt")]
 pub mod runtime;
 #[cfg(feature = "signal")]
 pub mod signal;
+#[cfg(all(feature = "process", unix, not(feature = "signal")))]
+mod signal;
 #[cfg(feature = "sync")]
 pub mod sync;
 #[cfg(feature = "rt")]

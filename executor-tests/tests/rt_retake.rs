@@ -37,7 +37,7 @@ fn block_one(runtime: &Runtime) -> mpsc::Sender<()> {
 }
 
 #[test]
-fn every_p_blocked_and_the_rest_goes_on() {
+fn b_all_blocked_and_the_rest_goes_on() {
     for procs in [1, 2, 4] {
         let runtime = runtime(procs);
         let blocked: Vec<_> = (0..procs).map(|_| block_one(&runtime)).collect();
@@ -82,7 +82,7 @@ fn a_poll_that_computes_loses_its_permit() {
 }
 
 #[test]
-fn what_a_blocked_poll_readies_runs_elsewhere() {
+fn b_push_from_blocked_runs_elsewhere() {
     let runtime = runtime(1);
     let (tell, told) = mpsc::channel();
     let outer = runtime.spawn(async move {
@@ -118,7 +118,7 @@ fn without_retake_work_waits_for_the_poll() {
 }
 
 #[test]
-fn the_cap_on_extra_threads_holds() {
+fn b_cap_reached_and_it_holds() {
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
         .max_extra_threads(2)
@@ -172,7 +172,7 @@ fn the_cap_on_threads_holds_and_nothing_is_lost() {
 }
 
 #[test]
-fn resize_under_load() {
+fn b_during_resize_under_load() {
     let runtime = runtime(2);
     let handle = runtime.handle().clone();
     let stop = Arc::new(AtomicBool::new(false));

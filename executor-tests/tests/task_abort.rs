@@ -94,20 +94,6 @@ fn t_abort_running_that_completes() {
 }
 
 #[test]
-fn t_abort_done() {
-    for runtime in flavours() {
-        let task = runtime.spawn(async { 5 });
-        runtime.block_on(async {
-            while !task.is_finished() {
-                gmp::task::yield_now().await;
-            }
-        });
-        task.abort();
-        assert_eq!(runtime.block_on(task).unwrap(), 5);
-    }
-}
-
-#[test]
 fn t_abort_itself() {
     for runtime in flavours() {
         let (tx, rx) = gmp::sync::oneshot::channel::<gmp::task::AbortHandle>();
@@ -119,38 +105,6 @@ fn t_abort_itself() {
         });
         tx.send(task.abort_handle()).unwrap();
         assert!(runtime.block_on(task).unwrap_err().is_cancelled());
-    }
-}
-
-#[test]
-fn t_abort_foreign() {
-    for runtime in flavours() {
-        let here = thread::current().id();
-        struct Where(std::sync::mpsc::Sender<thread::ThreadId>);
-        impl Drop for Where {
-            fn drop(&mut self) {
-                self.0.send(thread::current().id()).unwrap();
-            }
-        }
-        let (tx, rx) = channel();
-        let told = Where(tx);
-        let task = runtime.spawn(async move {
-            let _told = told;
-            pending::<()>().await;
-        });
-        runtime.block_on(gmp::task::yield_now());
-        let handle = task.abort_handle();
-        let aborter = thread::spawn(move || {
-            handle.abort();
-            thread::current().id()
-        });
-        let aborter = aborter.join().unwrap();
-        assert!(runtime.block_on(task).unwrap_err().is_cancelled());
-        let dropped_on = rx.recv().unwrap();
-        assert_ne!(dropped_on, aborter, "dropped on a thread of the runtime");
-        if runtime.handle().runtime_flavor() == gmp::runtime::RuntimeFlavor::CurrentThread {
-            assert_eq!(dropped_on, here);
-        }
     }
 }
 

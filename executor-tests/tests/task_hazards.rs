@@ -17,16 +17,6 @@ use gmp::sync::{mpsc, oneshot};
 use gmp::task::JoinHandle;
 use support::*;
 
-/// Counts its wakes.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, SeqCst);
-    }
-}
-
 fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(waker))
 }
@@ -38,27 +28,6 @@ fn run_all(runtime: &gmp::runtime::Runtime) {
             gmp::task::yield_now().await;
         }
     });
-}
-
-#[test]
-fn w_while_running() {
-    // However often it is woken during a poll: one more poll.
-    let runtime = current();
-    let polls = Arc::new(AtomicUsize::new(0));
-    runtime.spawn(poll_fn({
-        let polls = polls.clone();
-        move |cx| {
-            if polls.fetch_add(1, SeqCst) == 0 {
-                for _ in 0..10 {
-                    cx.waker().wake_by_ref();
-                    cx.waker().clone().wake();
-                }
-            }
-            Poll::<()>::Pending
-        }
-    }));
-    run_all(&runtime);
-    assert_eq!(polls.load(SeqCst), 2);
 }
 
 #[test]
@@ -87,134 +56,6 @@ fn w_double() {
     }
     run_all(&runtime);
     assert_eq!(polls.load(SeqCst), 2, "four wakes before it ran: one poll");
-}
-
-#[test]
-fn w_self_by_val() {
-    let runtime = current();
-    let mut left = 100;
-    let task = runtime.spawn(poll_fn(move |cx| {
-        if left == 0 {
-            return Poll::Ready(());
-        }
-        left -= 1;
-        cx.waker().clone().wake();
-        Poll::Pending
-    }));
-    runtime.block_on(task).unwrap();
-}
-
-#[test]
-fn w_after_complete() {
-    for runtime in flavours() {
-        let (tx, rx) = channel::<Waker>();
-        let polls = Arc::new(AtomicUsize::new(0));
-        let task = runtime.spawn(poll_fn({
-            let polls = polls.clone();
-            move |cx| {
-                polls.fetch_add(1, SeqCst);
-                tx.send(cx.waker().clone()).unwrap();
-                Poll::Ready(())
-            }
-        }));
-        runtime.block_on(task).unwrap();
-        let waker = rx.recv().unwrap();
-        waker.wake_by_ref();
-        waker.clone().wake();
-        waker.wake();
-        run_all(&runtime);
-        assert_eq!(polls.load(SeqCst), 1);
-    }
-}
-
-#[test]
-fn w_last_ref() {
-    // The handle is gone, the queue has none: the last reference wakes by value.
-    for runtime in flavours() {
-        for _ in 0..50 {
-            let (tx, rx) = channel::<Waker>();
-            let done = Arc::new(AtomicBool::new(false));
-            let mut first = true;
-            drop(runtime.spawn(poll_fn({
-                let done = done.clone();
-                move |cx| {
-                    if std::mem::take(&mut first) {
-                        tx.send(cx.waker().clone()).unwrap();
-                        return Poll::Pending;
-                    }
-                    done.store(true, SeqCst);
-                    Poll::Ready(())
-                }
-            })));
-            runtime.block_on(async {
-                while let Err(std::sync::mpsc::TryRecvError::Empty) = rx.try_recv().map(Waker::wake)
-                {
-                    gmp::task::yield_now().await;
-                }
-                while !done.load(SeqCst) {
-                    gmp::task::yield_now().await;
-                }
-            });
-        }
-    }
-}
-
-#[test]
-fn t_handle_dropped_t_handle_forgotten() {
-    for runtime in flavours() {
-        let (tx, mut rx) = mpsc::unbounded_channel();
-        for forget in [false, true] {
-            let tx = tx.clone();
-            let task = runtime.spawn(async move {
-                gmp::task::yield_now().await;
-                tx.send(forget).unwrap();
-            });
-            if forget {
-                std::mem::forget(task);
-            } else {
-                drop(task);
-            }
-            assert_eq!(runtime.block_on(rx.recv()), Some(forget));
-        }
-    }
-}
-
-#[test]
-fn t_join_register_two_wakers() {
-    let runtime = current();
-    let (tx, rx) = oneshot::channel::<()>();
-    let mut task = runtime.spawn(async move { rx.await.unwrap() });
-    let (one, two) = (Arc::new(Count::default()), Arc::new(Count::default()));
-    assert!(poll_with(&mut task, &Waker::from(one.clone())).is_pending());
-    assert!(poll_with(&mut task, &Waker::from(two.clone())).is_pending());
-    assert_eq!(Arc::strong_count(&one), 1, "the old waker is dropped");
-    tx.send(()).unwrap();
-    run_all(&runtime);
-    assert_eq!((one.0.load(SeqCst), two.0.load(SeqCst)), (0, 1));
-    assert!(poll_with(&mut task, &Waker::from(one)).is_ready());
-}
-
-#[test]
-fn t_wake_never_drops_inline() {
-    // A wake after an abort must not run the future's drop on the waker's stack.
-    let runtime = current();
-    let (tx, rx) = channel::<Waker>();
-    let drops = Drops::default();
-    let guard = drops.guard();
-    let task = runtime.spawn(poll_fn(move |cx| {
-        let _keep = &guard;
-        tx.send(cx.waker().clone()).unwrap();
-        Poll::<()>::Pending
-    }));
-    run_all(&runtime);
-    task.abort();
-    drop(task);
-    let waker = rx.recv().unwrap();
-    waker.wake_by_ref();
-    waker.wake();
-    assert_eq!(drops.count(), 0);
-    run_all(&runtime);
-    assert_eq!(drops.count(), 1);
 }
 
 #[test]
@@ -306,23 +147,6 @@ fn t_large_future() {
             std::hint::black_box(&bytes).iter().map(|&byte| usize::from(byte)).sum::<usize>()
         });
         assert_eq!(runtime.block_on(task).unwrap(), 1 << 15);
-    }
-}
-
-#[test]
-fn t_drop_chain_of_handles() {
-    // Tasks that each hold the handle of the one before, let go from one end.
-    for runtime in flavours() {
-        let mut last: Option<JoinHandle<()>> = None;
-        for _ in 0..100_000 {
-            let before = last.take();
-            last = Some(runtime.spawn(async move {
-                let _before = before;
-                pending::<()>().await;
-            }));
-        }
-        drop(last);
-        within_patience(move || drop(runtime));
     }
 }
 

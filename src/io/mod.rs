@@ -31,25 +31,31 @@ mod async_buf_read;
 mod async_read;
 mod async_seek;
 mod async_write;
-#[cfg(any(feature = "net", feature = "signal"))]
+#[cfg(any(feature = "fs", feature = "io-std"))]
+pub(crate) mod background;
+#[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 mod interest;
 mod read_buf;
-#[cfg(any(feature = "net", feature = "signal"))]
+#[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 mod ready;
-#[cfg(any(feature = "net", feature = "signal"))]
+#[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 pub(crate) mod registration;
-#[cfg(all(unix, any(feature = "net", feature = "signal")))]
+#[cfg(feature = "io-std")]
+mod stdio;
+#[cfg(all(unix, any(feature = "net", feature = "process", feature = "signal")))]
 pub mod unix;
 
 pub use self::async_buf_read::AsyncBufRead;
 pub use self::async_read::AsyncRead;
 pub use self::async_seek::AsyncSeek;
 pub use self::async_write::AsyncWrite;
-#[cfg(any(feature = "net", feature = "signal"))]
+#[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 pub use self::interest::Interest;
 pub use self::read_buf::ReadBuf;
-#[cfg(any(feature = "net", feature = "signal"))]
+#[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 pub use self::ready::Ready;
+#[cfg(feature = "io-std")]
+pub use self::stdio::{stderr, stdin, stdout, Stderr, Stdin, Stdout};
 
 #[cfg(feature = "io-util")]
 mod join;

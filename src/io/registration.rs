@@ -36,6 +36,15 @@ const IO_DISABLED: &str =
 /// Does a short transfer prove that the kernel has no more (step 4)?
 const SHORT_IS_DRAINED: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
+/// Panics where [`Registration::new`] would, before anything is done that should then be undone.
+#[track_caller]
+#[cfg(feature = "process")]
+pub(crate) fn require_io() {
+    if !context::current_or_panic().netpoll().io_enabled() {
+        panic!("{IO_DISABLED}");
+    }
+}
+
 /// A place in the poller, without the source itself.
 pub(crate) struct Registration {
     sched: SchedRef,

@@ -329,7 +329,7 @@ impl Sched {
 
     /// An I/O source was entered; call it without locks. As with a timer: if nobody sleeps in the poller
     /// (no M was needed until now, say, because only the future of `block_on` is there), somebody has to.
-    #[cfg(any(feature = "net", feature = "signal"))]
+    #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
     pub(crate) fn source_added(&self) {
         // Ordering(poll-until): full fence between the source's entry and the look; pairs with the one
         // between the poller's publication and its sleep.

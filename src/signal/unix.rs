@@ -61,6 +61,19 @@ impl SignalKind {
         SignalKind(libc::SIGHUP)
     }
 
+    /// SIGINFO: Ctrl-T at the terminal, "how far are you?". Ignored by default.
+    #[cfg(any(
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "illumos"
+    ))]
+    pub const fn info() -> SignalKind {
+        SignalKind(libc::SIGINFO)
+    }
+
     /// SIGINT: Ctrl-C at the terminal. Its default action ends the process.
     pub const fn interrupt() -> SignalKind {
         SignalKind(libc::SIGINT)

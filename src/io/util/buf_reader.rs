@@ -79,7 +79,7 @@ impl<R: AsyncRead> BufReader<R> {
     /// If `capacity` is 0: a reader that can buffer nothing could only answer an end of stream.
     #[track_caller]
     pub fn with_capacity(capacity: usize, inner: R) -> Self {
-        assert!(capacity > 0, "`capacity` must be greater than 0");
+        assert!(capacity > 0, "capacity must be greater than zero");
         let buf = vec![0; capacity].into_boxed_slice();
         BufReader { inner, buf, pos: 0, end: 0, seek: SeekState::Idle }
     }

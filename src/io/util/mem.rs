@@ -75,7 +75,7 @@ impl Pipe {
         clone: &mut Option<Waker>,
         buf: &mut ReadBuf<'_>,
     ) -> Step<()> {
-        if self.bytes.is_empty() && !self.closed {
+        if self.bytes.is_empty() && !self.closed && buf.remaining() > 0 {
             return wait(&mut self.reader, cx, clone);
         }
         let n = self.bytes.len().min(buf.remaining());
@@ -93,7 +93,7 @@ impl Pipe {
         &mut self,
         cx: &mut Context<'_>,
         clone: &mut Option<Waker>,
-        bufs: impl Iterator<Item = &'a [u8]>,
+        mut bufs: impl Iterator<Item = &'a [u8]>,
     ) -> Step<usize> {
         if self.closed {
             let broken = Err(io::ErrorKind::BrokenPipe.into());
@@ -101,6 +101,10 @@ impl Pipe {
         }
         let room = self.bound - self.bytes.len();
         if room == 0 {
+            // Nothing always fits.
+            if bufs.all(|buf| buf.is_empty()) {
+                return Step::Done(Poll::Ready(Ok(0)), Afterwards::default());
+            }
             return wait(&mut self.writer, cx, clone);
         }
         let mut n = 0;

@@ -100,7 +100,10 @@ impl<R: AsyncRead + ?Sized + Unpin> Future for ReadExact<'_, R> {
         let me = self.project();
         while me.buf.remaining() > 0 {
             let before = me.buf.remaining();
-            ready!(Pin::new(&mut **me.reader).poll_read(cx, me.buf))?;
+            match ready!(Pin::new(&mut **me.reader).poll_read(cx, me.buf)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                result => result?,
+            }
             if me.buf.remaining() == before {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, "early eof")));
             }

@@ -82,10 +82,9 @@ fn retake_conserves_gs() {
     explore(3, || {
         let token = StdArc::new(());
         let sched = quiet_rig(1, &token);
-        let p = take_p(&sched);
+        let id = index_of(&sched, take_p(&sched));
         let owner = {
             let sched = sched.clone();
-            let id = index_of(&sched, p);
             thread::spawn(move || {
                 sched.acquirep(sched.shell(id));
                 poll(&sched, || {
@@ -96,15 +95,23 @@ fn retake_conserves_gs() {
                 give_back(&sched);
             })
         };
-        let tick = p.tick.load(SeqCst);
-        let mut permit = None;
-        if tick & 1 == 1 && sched.retake(p, tick, Why::Blocks) {
-            // Unless the owner was faster it has to retire its shell.
-            permit = sched.pidleget(&mut sched.lock.lock());
-        }
+        let monitor = {
+            let sched = sched.clone();
+            thread::spawn(move || {
+                let p = sched.shell(id);
+                let tick = p.tick.load(SeqCst);
+                if tick & 1 == 1 && sched.retake(p, tick, Why::Blocks) {
+                    // Unless the owner was faster it has to retire its shell.
+                    let permit = sched.pidleget(&mut sched.lock.lock());
+                    return permit.is_some();
+                }
+                false
+            })
+        };
         owner.join().unwrap();
-        if let Some(p) = permit {
-            sched.pidleput(&mut sched.lock.lock(), p.get(&sched));
+        if monitor.join().unwrap() {
+            let spare = sched.shells().find(|p| p.role() == Role::Running).expect("the permit's");
+            sched.pidleput(&mut sched.lock.lock(), spare);
         }
         check_at_rest(&sched, 1);
         assert_eq!(sched.globrunq.len(), 2, "Gs in the global queue");
@@ -120,10 +127,9 @@ fn retake_permits() {
     explore(2, || {
         let token = StdArc::new(());
         let sched = quiet_rig(1, &token);
-        let p = take_p(&sched);
+        let id = index_of(&sched, take_p(&sched));
         let owner = {
             let sched = sched.clone();
-            let id = index_of(&sched, p);
             thread::spawn(move || {
                 sched.acquirep(sched.shell(id));
                 for _ in 0..2 {
@@ -144,14 +150,21 @@ fn retake_permits() {
                 drop(sched);
             })
         };
-        for _ in 0..2 {
-            let tick = p.tick.load(SeqCst);
-            if tick & 1 == 1 {
-                sched.retake(p, tick, Why::Blocks);
-            }
-        }
+        let monitor = {
+            let sched = sched.clone();
+            thread::spawn(move || {
+                let p = sched.shell(id);
+                for _ in 0..2 {
+                    let tick = p.tick.load(SeqCst);
+                    if tick & 1 == 1 {
+                        sched.retake(p, tick, Why::Blocks);
+                    }
+                }
+            })
+        };
         owner.join().unwrap();
         worker.join().unwrap();
+        monitor.join().unwrap();
         check_at_rest(&sched, 1);
         end(sched, token);
     });

@@ -31,21 +31,30 @@
 //!
 //! Without I/O (switched off, or none of the features that need it) the poller is a [`Note`] to sleep on.
 
-#[cfg(any(feature = "net", feature = "signal"))]
+#[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 mod breaker;
-#[cfg(any(feature = "net", feature = "signal"))]
+#[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 mod driver;
-#[cfg(all(test, gmp_loom, any(feature = "net", feature = "signal")))]
+#[cfg(all(test, gmp_loom, any(feature = "net", feature = "process", feature = "signal")))]
 mod models;
-#[cfg(any(feature = "net", feature = "signal"))]
+#[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 mod slots;
-#[cfg(any(feature = "net", feature = "signal"))]
+#[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 pub(crate) mod source;
-#[cfg(all(test, unix, not(gmp_loom), any(feature = "net", feature = "signal")))]
+#[cfg(all(
+    test,
+    unix,
+    not(gmp_loom),
+    any(feature = "net", feature = "process", feature = "signal")
+))]
 mod stress;
-#[cfg(all(test, not(gmp_loom), any(feature = "net", feature = "signal")))]
+#[cfg(all(test, not(gmp_loom), any(feature = "net", feature = "process", feature = "signal")))]
 mod tests;
-#[cfg(all(target_os = "linux", not(miri), any(feature = "net", feature = "signal")))]
+#[cfg(all(
+    target_os = "linux",
+    not(miri),
+    any(feature = "net", feature = "process", feature = "signal")
+))]
 mod timerfd;
 
 use std::fmt;
@@ -53,14 +62,14 @@ use std::io;
 use std::task::Waker;
 use std::time::Duration;
 
-#[cfg(any(feature = "net", feature = "signal"))]
+#[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 use self::driver::{Driver, Turn};
-#[cfg(any(feature = "net", feature = "signal"))]
+#[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 pub(crate) use self::source::{Direction, Event, ScheduledIo};
 use super::limits::IO_EVENTS;
 use crate::primitives::note::Note;
 use crate::primitives::sync::atomic::{AtomicU64, Ordering::Relaxed};
-#[cfg(any(feature = "net", feature = "signal"))]
+#[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 use crate::primitives::sync::Arc;
 use crate::primitives::sync::{Mutex, MutexGuard};
 
@@ -79,7 +88,7 @@ impl Default for Batch {
 }
 
 /// Where there is no I/O, a turn holds nothing.
-#[cfg(not(any(feature = "net", feature = "signal")))]
+#[cfg(not(any(feature = "net", feature = "process", feature = "signal")))]
 #[derive(Debug)]
 enum Turn {}
 
@@ -107,7 +116,7 @@ pub(crate) struct Netpoll {
 
 enum Kind {
     Note(Note),
-    #[cfg(any(feature = "net", feature = "signal"))]
+    #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
     Io(Driver),
 }
 
@@ -126,7 +135,7 @@ impl Netpoll {
     /// # Errors
     ///
     /// What the system says when it has no fds left for it.
-    #[cfg(test)]
+    #[cfg(all(test, not(gmp_loom)))]
     pub(crate) fn new(enable_io: bool) -> io::Result<Netpoll> {
         Netpoll::with_batch(enable_io, Batch::default())
     }
@@ -138,7 +147,7 @@ impl Netpoll {
             events: AtomicU64::new(0),
             registered: AtomicU64::new(0),
         };
-        #[cfg(any(feature = "net", feature = "signal"))]
+        #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
         if enable_io {
             let (driver, turn) = Driver::new(batch)?;
             return Ok(Netpoll { kind: Kind::Io(driver), turn: Mutex::new(Some(turn)), stats });
@@ -151,7 +160,7 @@ impl Netpoll {
     pub(crate) fn io_enabled(&self) -> bool {
         match &self.kind {
             Kind::Note(_) => false,
-            #[cfg(any(feature = "net", feature = "signal"))]
+            #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
             Kind::Io(_) => true,
         }
     }
@@ -166,7 +175,7 @@ impl Netpoll {
     pub(crate) fn wake(&self) {
         match &self.kind {
             Kind::Note(note) => note.wakeup(),
-            #[cfg(any(feature = "net", feature = "signal"))]
+            #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
             Kind::Io(driver) => driver.wake(),
         }
     }
@@ -189,7 +198,7 @@ impl Netpoll {
                 let _ = wakers;
                 note.wakeup();
             }
-            #[cfg(any(feature = "net", feature = "signal"))]
+            #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
             Kind::Io(driver) => driver.shutdown(wakers),
         }
     }
@@ -204,7 +213,7 @@ impl Netpoll {
     /// # Panics
     ///
     /// If there is no I/O: the caller asks [`io_enabled`](Self::io_enabled) first.
-    #[cfg(any(feature = "net", feature = "signal"))]
+    #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
     pub(crate) fn register(
         &self,
         source: &mut impl mio::event::Source,
@@ -226,7 +235,7 @@ impl Netpoll {
     /// # Errors
     ///
     /// What the system says; the source is out of the table all the same.
-    #[cfg(any(feature = "net", feature = "signal"))]
+    #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
     pub(crate) fn deregister(
         &self,
         io: &ScheduledIo,
@@ -243,7 +252,7 @@ impl Netpoll {
     pub(crate) fn has_sources(&self) -> bool {
         match &self.kind {
             Kind::Note(_) => false,
-            #[cfg(any(feature = "net", feature = "signal"))]
+            #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
             Kind::Io(driver) => driver.has_sources(),
         }
     }
@@ -252,7 +261,7 @@ impl Netpoll {
     pub(crate) fn sources(&self) -> usize {
         match &self.kind {
             Kind::Note(_) => 0,
-            #[cfg(any(feature = "net", feature = "signal"))]
+            #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
             Kind::Io(driver) => driver.sources(),
         }
     }
@@ -265,7 +274,7 @@ impl Netpoll {
             Kind::Note(_) => {
                 let _ = &mut f;
             }
-            #[cfg(any(feature = "net", feature = "signal"))]
+            #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
             Kind::Io(driver) => driver.for_each_waker(&mut f),
         }
     }
@@ -337,7 +346,7 @@ impl Poller<'_> {
                 }
                 Ok(())
             }
-            #[cfg(any(feature = "net", feature = "signal"))]
+            #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
             Kind::Io(driver) => {
                 if let Some(turn) = self.turn.as_mut() {
                     bump(&stats.events, driver.poll(turn, timeout, ready)? as u64);

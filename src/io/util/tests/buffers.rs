@@ -20,7 +20,7 @@ fn small_reads_share_a_large_one_and_large_ones_go_past() {
 }
 
 #[test]
-#[should_panic(expected = "`capacity` must be greater than 0")]
+#[should_panic(expected = "capacity must be greater than zero")]
 fn a_reader_without_a_buffer_is_refused() {
     let _ = BufReader::with_capacity(0, Mock::new());
 }
