@@ -265,7 +265,7 @@ fn storm(seed: u64, procs: usize) {
                     3 => spawn_blocking(|| deterministic::block_for(Duration::from_millis(3)))
                         .await
                         .unwrap(),
-                    4 => block_in_place(|| deterministic::point()),
+                    4 => block_in_place(deterministic::point),
                     5 => deterministic::block_for(Duration::from_millis(u64::from(
                         deterministic::choose(12),
                     ))),

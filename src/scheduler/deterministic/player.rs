@@ -241,7 +241,7 @@ impl State {
         } else if who.is_empty() {
             self.busy_step = SYSMON_NS;
             Turn::Idle(next)
-        } else if let (Some(next), true) = (next, self.is_impatient()) {
+        } else if let Some(next) = self.impatient(sched, next) {
             let part = now.saturating_add(self.busy_step);
             self.busy_step = self.busy_step.saturating_mul(2);
             Turn::Idle(Some(if next.ns() <= part { next } else { Next::Exact(part) }))
@@ -336,8 +336,17 @@ impl State {
         }
     }
 
-    fn is_impatient(&self) -> bool {
-        self.since_move >= PATIENCE * (1 + self.ms.len() as u64)
+    /// What the clock is to move towards, although somebody can go on. Timers count whether or not anybody
+    /// sleeps in the poller for them: who is busy looks at them too.
+    fn impatient(&self, sched: &Sched, next: Option<Next>) -> Option<Next> {
+        if self.since_move < PATIENCE * (1 + self.ms.len() as u64) {
+            return None;
+        }
+        match (sched.earliest_timer(), next) {
+            (u64::MAX, next) => next,
+            (at, Some(next)) if next.ns() <= at => Some(next),
+            (at, _) => Some(Next::Timer(at)),
+        }
     }
 
     pub(super) fn time_moves(&mut self) {
