@@ -139,6 +139,10 @@ pub type Ring = iter::Chain<Range<u32>, Range<u32>>;
 /// The order in which `select!` polls its `branches`, which are not zero.
 #[inline]
 pub fn random_ring(branches: u32) -> Ring {
+    #[cfg(feature = "deterministic")]
+    if let Some(start) = crate::scheduler::deterministic::draw(branches) {
+        return ring(start, branches);
+    }
     thread_local! {
         static RAND: Rand = Rand::from_entropy();
     }
