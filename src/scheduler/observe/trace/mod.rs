@@ -591,6 +591,39 @@ mod tests {
     }
 
     #[test]
+    fn a_poll_without_a_shell_is_in_the_row_of_its_thread() {
+        let sched = undriven(false, false).unwrap();
+        let site = Location::caller();
+        let begin = |id| {
+            let start = sched.now();
+            sched.begin_aside(site, id, start);
+            Slice { site, id, start, end: start + 5, kept: false }
+        };
+        let polls = |trace: &Trace| -> Vec<(u64, bool)> {
+            let poll = |(_, entry): &(usize, Entry)| match entry.what {
+                What::Poll { id, goes_on, .. } => (id, goes_on),
+                What::Event(_) => unreachable!("nothing happened"),
+            };
+            assert!(trace.entries.iter().all(|(_, entry)| entry.p.is_none()));
+            trace.entries.iter().map(poll).collect()
+        };
+        // One that began before the trace and goes on, one within, one that nobody watched.
+        let long = begin(1);
+        sched.end_aside(begin(2), false);
+        sched.start_trace(&TraceConfig::new()).unwrap();
+        sched.end_aside(begin(3), true);
+        let trace = sched.stop_trace().unwrap();
+        assert_eq!((polls(&trace), trace.threads.len()), (vec![(1, true), (3, false)], 1));
+        // It goes on through a trace in which nothing else happens, and ends.
+        sched.start_trace(&TraceConfig::new()).unwrap();
+        let trace = sched.stop_trace().unwrap();
+        assert_eq!((polls(&trace), trace.threads.len()), (vec![(1, true)], 1));
+        sched.end_aside(long, false);
+        sched.start_trace(&TraceConfig::new()).unwrap();
+        assert!(sched.stop_trace().unwrap().is_empty());
+    }
+
+    #[test]
     fn the_number_of_events_is_checked() {
         let sched = undriven(false, false).unwrap();
         for events in [0, MAX_EVENTS + 1] {
