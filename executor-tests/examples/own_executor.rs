@@ -116,7 +116,9 @@ impl Queue {
 struct Pool(Arc<Queue>);
 
 /// Where a task leaves its outcome, and the waker of who waits for it.
-struct Slot<T>(Mutex<(Option<Result<T, TaskError>>, Option<Waker>, bool)>);
+struct Slot<T>(Mutex<(Option<Outcome<T>>, Option<Waker>, bool)>);
+
+type Outcome<T> = Result<T, TaskError>;
 
 struct Joins<T>(Arc<Slot<T>>);
 

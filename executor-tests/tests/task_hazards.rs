@@ -70,6 +70,8 @@ fn t_spawn_in_drop_t_wake_in_drop_while_running() {
     }
     for runtime in flavours() {
         let (tx, mut rx) = mpsc::unbounded_channel();
+        // The output is dropped by its handle, here, if its task was the faster one: it spawns then, too.
+        let _inside = runtime.enter();
         // The future's drop, the output's drop, and the drop by an abort.
         let meddle = Meddle(tx.clone());
         runtime.spawn(async move { drop(meddle) });

@@ -16,7 +16,7 @@
 //!         let (f0, f1) = (FUTURE0, FUTURE1);              // 2. futures, in order
 //!         let (f0, f1) = (into_future(f0), into_future(f1));
 //!         let mut all = pin!(Both::new(f0, f1));          //    one pin for all, dropped in order
-//!         poll_fn(|cx| {
+//!         poll_fn(move |cx| {
 //!             ready!(poll_budget_available(cx));          // 3. budget before any branch
 //!             let (f0, f1) = all.as_mut().split();
 //!             for branch in random_ring(2) {              // 4. a new first branch at each poll
@@ -288,7 +288,7 @@ impl Select {
                 let (#(#futures,)*) = (#(#expressions,)*);
                 let (#(#futures,)*) = (#(#into_futures,)*);
                 let mut #all = ::core::pin::pin!(#tree);
-                ::core::future::poll_fn(|cx| {
+                ::core::future::poll_fn(move |cx| {
                     if #krate::macros_support::poll_budget_available(cx).is_pending() {
                         return ::core::task::Poll::Pending;
                     }
