@@ -62,6 +62,7 @@
 //! | `io-std` | the standard streams in [`io`] |
 //! | `full` | all of them |
 //! | `test-util` | a clock that tests stop and move; not in `full` |
+//! | `deterministic` | gmp's own: one thread plays all others, by a seed; for tests, not in `full` |
 //! | `parking_lot` | nothing of its own: it is there so that manifests resolve |
 //!
 //! # The house

@@ -17,6 +17,9 @@
 //! **Whose turn is first** ([`random_ring`], [`Rotator`]). `select!` starts at a random branch, for no
 //! branch may starve another; `join!` polls all its branches each time, so turns in a circle will do.
 //!
+//! **One pin for many** ([`Both`]). `select!` keeps its futures in a tree of pairs and pins the root; the
+//! pins of the leaves are made anew in each poll, so that no future has to carry them.
+//!
 //! **Outputs that wait** ([`MaybeDone`]). `join!` keeps each future where it is and replaces it by its
 //! output; a future that is done is dropped at once and never polled again.
 
@@ -31,6 +34,15 @@ use std::task::{Context, Poll};
 #[cfg(feature = "macros")]
 pub use gmp_macros::{join_internal, select_internal, try_join_internal};
 use pin_project_lite::pin_project;
+
+/// The attributes under which the facade, the package `tokio`, re-exports them.
+#[cfg(feature = "macros")]
+pub mod facade {
+    pub use gmp_macros::{
+        tokio_main as main, tokio_main_fail as main_fail, tokio_main_rt as main_rt,
+        tokio_test as test, tokio_test_fail as test_fail, tokio_test_rt as test_rt,
+    };
+}
 
 use crate::g::coop;
 use crate::primitives::rand::Rand;
@@ -127,6 +139,10 @@ pub type Ring = iter::Chain<Range<u32>, Range<u32>>;
 /// The order in which `select!` polls its `branches`, which are not zero.
 #[inline]
 pub fn random_ring(branches: u32) -> Ring {
+    #[cfg(feature = "deterministic")]
+    if let Some(start) = crate::scheduler::deterministic::draw(branches) {
+        return ring(start, branches);
+    }
     thread_local! {
         static RAND: Rand = Rand::from_entropy();
     }
@@ -153,6 +169,32 @@ impl Rotator {
         let turn = self.turn;
         self.turn = if turn + 1 == branches { 0 } else { turn + 1 };
         ring(turn, branches)
+    }
+}
+
+pin_project! {
+    /// Two values pinned as one; dropped in order.
+    #[derive(Debug)]
+    pub struct Both<A, B> {
+        #[pin]
+        first: A,
+        #[pin]
+        second: B,
+    }
+}
+
+impl<A, B> Both<A, B> {
+    /// Not pinned yet.
+    #[inline]
+    pub fn new(first: A, second: B) -> Self {
+        Both { first, second }
+    }
+
+    /// A pin for each.
+    #[inline]
+    pub fn split(self: Pin<&mut Self>) -> (Pin<&mut A>, Pin<&mut B>) {
+        let this = self.project();
+        (this.first, this.second)
     }
 }
 

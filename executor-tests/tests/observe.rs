@@ -484,7 +484,7 @@ fn trace_is_a_picture_of_ps() {
         assert!(json.contains(r#"gmp a \"name\" \\ with\ncare: Ps"#));
         let rows = rows(&json);
         for p in 0..runtime.metrics().num_workers() {
-            assert_eq!(rows[&(1, p as u64 + 1)].name, format!("P {p}"));
+            assert_eq!(rows[&(1, p as u64 + 2)].name, format!("P {p}"));
         }
         let slices: Vec<_> = rows
             .iter()
@@ -551,7 +551,7 @@ fn trace_of_a_retake() {
     let handle = runtime.handle().clone();
     drop(runtime);
     let rows = rows(&handle.stop_trace().unwrap().to_json());
-    assert!(rows[&(1, 1)].instants.contains(&"retake".to_owned()));
+    assert!(rows[&(1, 2)].instants.contains(&"retake".to_owned()));
     let names = instants(&rows);
     assert!(names.contains("drain"), "{names:?}");
     let slices: usize = rows.values().map(|row| row.slices.len()).sum();
@@ -574,7 +574,7 @@ fn trace_shows_a_poll_that_goes_on() {
     rx.recv_timeout(PATIENCE).unwrap();
     let json = runtime.handle().stop_trace().unwrap().to_json();
     assert!(json.contains("\"goes_on\":true"), "{json}");
-    assert_eq!(rows(&json)[&(1, 1)].slices.len(), 1);
+    assert_eq!(rows(&json)[&(1, 2)].slices.len(), 1);
     go.store(true, SeqCst);
     runtime.block_on(task).unwrap();
 }
@@ -690,7 +690,7 @@ fn gmpdebug_trace() {
         let json = std::fs::read_to_string(file).unwrap();
         let rows = rows(&json);
         for p in 0..ps {
-            assert_eq!(rows[&(1, p + 1)].name, format!("P {p}"));
+            assert_eq!(rows[&(1, p + 2)].name, format!("P {p}"));
         }
         let longest =
             rows.values().flat_map(|row| &row.slices).map(|slice| slice.1 - slice.0).max();

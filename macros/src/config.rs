@@ -10,9 +10,27 @@ use syn::{Error, Expr, ExprLit, Lit, Meta, MetaNameValue, Path, Result, Token};
 const NAMES: &str =
     "`flavor`, `worker_threads`, `start_paused`, `crate`, `unhandled_panic`, `name`";
 
+/// Whose attribute it is: the package that re-exports it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Home {
+    Gmp,
+    /// The facade.
+    Tokio,
+}
+
+impl Home {
+    pub(crate) fn package(self) -> &'static str {
+        match self {
+            Home::Gmp => "gmp",
+            Home::Tokio => "tokio",
+        }
+    }
+}
+
 /// Which attribute was written, and what gmp's features allow.
 #[derive(Clone, Copy)]
 pub(crate) struct Macro {
+    pub(crate) home: Home,
     pub(crate) is_test: bool,
     /// gmp has the feature `rt-multi-thread`.
     pub(crate) multi_thread: bool,
@@ -20,10 +38,11 @@ pub(crate) struct Macro {
 
 impl Macro {
     pub(crate) fn path(self) -> &'static str {
-        if self.is_test {
-            "gmp::test"
-        } else {
-            "gmp::main"
+        match (self.home, self.is_test) {
+            (Home::Gmp, false) => "gmp::main",
+            (Home::Gmp, true) => "gmp::test",
+            (Home::Tokio, false) => "tokio::main",
+            (Home::Tokio, true) => "tokio::test",
         }
     }
 
@@ -59,6 +78,8 @@ pub(crate) struct Config {
     pub(crate) name: Option<String>,
     /// The path to gmp.
     pub(crate) krate: TokenStream,
+    /// What is at that path has more than tokio promises: `macros_support`.
+    pub(crate) support: bool,
 }
 
 /// The arguments as they were written. The spans are those of the values.
@@ -169,7 +190,11 @@ impl Arguments {
             start_paused: self.start_paused.map(|(on, _)| on),
             unhandled_panic: self.unhandled_panic,
             name: self.name.map(|(name, _)| name),
-            krate: self.krate.map_or_else(crate::place::of_gmp, |(path, _)| quote!(#path)),
+            // A path of the user's own may lead to a module that re-exports tokio's `runtime` only.
+            support: makro.home == Home::Gmp || self.krate.is_none(),
+            krate: self
+                .krate
+                .map_or_else(|| crate::place::of(makro.home.package()), |(path, _)| quote!(#path)),
         })
     }
 }

@@ -63,7 +63,7 @@ fn check(item: &Item, makro: Macro) -> Result<()> {
 /// function, and of an `async` block it knows that only afterwards. Hence a function of its own for
 /// the body. Method look-up also sees no lifetimes, hence `stands_alone`.
 fn main(mut item: Item, config: &Config) -> TokenStream {
-    if config.flavor != Flavor::MultiThread || !item.stands_alone() {
+    if config.flavor != Flavor::MultiThread || !item.stands_alone() || !config.support {
         let body = typed_block(&item);
         let bind = quote_spanned!(Span::mixed_site()=> let body = #body;);
         return block_on(item, config, bind);

@@ -12,6 +12,8 @@ use quote::{format_ident, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::{Ident, Result, Token};
 
+use crate::select::{split_tree, tree};
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Join,
@@ -68,7 +70,20 @@ impl Join {
             let here = span.located_at(crate::first_span(expression));
             quote_spanned!(here=> #krate::macros_support::maybe_done(#expression))
         });
-        let backwards = futures.iter().rev();
+        // join! pins each future; try_join!, whose outputs are larger, has one pin for all as in `select!`.
+        // Either way the whole is as large as tokio's.
+        let mut split = TokenStream::new();
+        let pins = match kind {
+            Kind::Join => {
+                let backwards = futures.iter().rev();
+                quote_spanned!(span=> #(let mut #backwards = ::core::pin::pin!(#backwards);)*)
+            }
+            Kind::TryJoin => {
+                let tree = tree(&krate, &futures);
+                split_tree(&quote_spanned!(span=> all.as_mut()), &futures, &mut split);
+                quote_spanned!(span=> let mut all = ::core::pin::pin!(#tree);)
+            }
+        };
         let total = count as u32;
         let ring = if biased {
             quote_spanned!(span=> 0..#total)
@@ -103,10 +118,11 @@ impl Join {
         };
         quote_spanned! {span=> {
             let (#(#futures,)*) = (#(#maybe_done,)*);
-            #(let mut #backwards = ::core::pin::pin!(#backwards);)*
+            #pins
             #[allow(unused_mut, unused_variables)]
             let mut rotator = #krate::macros_support::Rotator::new();
             ::core::future::poll_fn(move |cx| {
+                #split
                 let mut pending = false;
                 for branch in #ring {
                     match branch {

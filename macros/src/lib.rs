@@ -10,6 +10,9 @@
 //! | `macros`, `rt` | [`macro@main_rt`] | [`macro@test_rt`] |
 //! | `macros` | [`macro@main_fail`] | [`macro@test_fail`] |
 //!
+//! The same six with `tokio_` in front are for the facade, the package `tokio`: there the paths begin with
+//! `tokio`, the texts say it, and `crate = ..` may name a module that has tokio's `runtime` and nothing else.
+//!
 //! How an attribute works:
 //!
 //! 1. `item` reads the function. Its body stays a token stream: what it means is the compiler's business,
@@ -30,7 +33,7 @@ mod join;
 mod place;
 mod select;
 
-use config::Macro;
+use config::{Home, Macro};
 use proc_macro::TokenStream;
 
 /// Makes an `async fn` an ordinary one that builds a runtime and runs the body on it.
@@ -82,7 +85,12 @@ use proc_macro::TokenStream;
 /// body goes on in the caller.
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
-    entry::expand(args.into(), item.into(), Macro { is_test: false, multi_thread: true }).into()
+    entry::expand(
+        args.into(),
+        item.into(),
+        Macro { home: Home::Gmp, is_test: false, multi_thread: true },
+    )
+    .into()
 }
 
 /// Makes an `async fn` a test that runs on a runtime of its own.
@@ -102,32 +110,89 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `block_on` on the test's thread.
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
-    entry::expand(args.into(), item.into(), Macro { is_test: true, multi_thread: true }).into()
+    entry::expand(
+        args.into(),
+        item.into(),
+        Macro { home: Home::Gmp, is_test: true, multi_thread: true },
+    )
+    .into()
 }
 
 /// [`macro@main`] where gmp is built without `rt-multi-thread`: a flavour must be given, and it is
 /// `current_thread` or `local`.
 #[proc_macro_attribute]
 pub fn main_rt(args: TokenStream, item: TokenStream) -> TokenStream {
-    entry::expand(args.into(), item.into(), Macro { is_test: false, multi_thread: false }).into()
+    entry::expand(
+        args.into(),
+        item.into(),
+        Macro { home: Home::Gmp, is_test: false, multi_thread: false },
+    )
+    .into()
 }
 
 /// [`macro@test`] where gmp is built without `rt-multi-thread`.
 #[proc_macro_attribute]
 pub fn test_rt(args: TokenStream, item: TokenStream) -> TokenStream {
-    entry::expand(args.into(), item.into(), Macro { is_test: true, multi_thread: false }).into()
+    entry::expand(
+        args.into(),
+        item.into(),
+        Macro { home: Home::Gmp, is_test: true, multi_thread: false },
+    )
+    .into()
 }
 
 /// [`macro@main`] where gmp is built without a runtime: always an error that says what is missing.
 #[proc_macro_attribute]
 pub fn main_fail(_args: TokenStream, item: TokenStream) -> TokenStream {
-    entry::fail(item.into(), Macro { is_test: false, multi_thread: false }).into()
+    entry::fail(item.into(), Macro { home: Home::Gmp, is_test: false, multi_thread: false }).into()
 }
 
 /// [`macro@test`] where gmp is built without a runtime: always an error that says what is missing.
 #[proc_macro_attribute]
 pub fn test_fail(_args: TokenStream, item: TokenStream) -> TokenStream {
-    entry::fail(item.into(), Macro { is_test: true, multi_thread: false }).into()
+    entry::fail(item.into(), Macro { home: Home::Gmp, is_test: true, multi_thread: false }).into()
+}
+
+/// [`macro@main`] for the facade.
+#[proc_macro_attribute]
+pub fn tokio_main(args: TokenStream, item: TokenStream) -> TokenStream {
+    let makro = Macro { home: Home::Tokio, is_test: false, multi_thread: true };
+    entry::expand(args.into(), item.into(), makro).into()
+}
+
+/// [`macro@test`] for the facade.
+#[proc_macro_attribute]
+pub fn tokio_test(args: TokenStream, item: TokenStream) -> TokenStream {
+    let makro = Macro { home: Home::Tokio, is_test: true, multi_thread: true };
+    entry::expand(args.into(), item.into(), makro).into()
+}
+
+/// [`macro@main_rt`] for the facade.
+#[proc_macro_attribute]
+pub fn tokio_main_rt(args: TokenStream, item: TokenStream) -> TokenStream {
+    let makro = Macro { home: Home::Tokio, is_test: false, multi_thread: false };
+    entry::expand(args.into(), item.into(), makro).into()
+}
+
+/// [`macro@test_rt`] for the facade.
+#[proc_macro_attribute]
+pub fn tokio_test_rt(args: TokenStream, item: TokenStream) -> TokenStream {
+    let makro = Macro { home: Home::Tokio, is_test: true, multi_thread: false };
+    entry::expand(args.into(), item.into(), makro).into()
+}
+
+/// [`macro@main_fail`] for the facade.
+#[proc_macro_attribute]
+pub fn tokio_main_fail(_args: TokenStream, item: TokenStream) -> TokenStream {
+    let makro = Macro { home: Home::Tokio, is_test: false, multi_thread: false };
+    entry::fail(item.into(), makro).into()
+}
+
+/// [`macro@test_fail`] for the facade.
+#[proc_macro_attribute]
+pub fn tokio_test_fail(_args: TokenStream, item: TokenStream) -> TokenStream {
+    let makro = Macro { home: Home::Tokio, is_test: true, multi_thread: false };
+    entry::fail(item.into(), makro).into()
 }
 
 /// What `gmp::select!` expands to. Not for direct use.

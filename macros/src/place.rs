@@ -5,6 +5,7 @@
 //! the name is looked up:
 //!
 //! 1. The manifest of the package that is being compiled is read, line by line: its dependency tables.
+//!    What follows is said of `gmp`; the facade's attributes look for `tokio` in the same way.
 //! 2. A dependency called `gmp` decides: the path is `gmp`.
 //! 3. Else a dependency with `package = "gmp"` does: the path is its key. Where the key only says
 //!    `workspace = true`, the package name is in a manifest further up.
@@ -19,16 +20,18 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PACKAGE: &str = "gmp";
-
-pub(crate) fn of_gmp() -> TokenStream {
-    let name = manifest_dir().and_then(|dir| look_up(&dir)).unwrap_or_else(|| PACKAGE.into());
+pub(crate) fn of(package: &str) -> TokenStream {
+    let name =
+        manifest_dir().and_then(|dir| look_up(package, &dir)).unwrap_or_else(|| package.into());
     match syn::parse_str::<Ident>(&name.replace('-', "_")) {
         Ok(ident) => {
             let ident = Ident::new(&ident.to_string(), Span::call_site());
             quote!(#ident)
         }
-        Err(_) => quote!(gmp),
+        Err(_) => {
+            let ident = Ident::new(package, Span::call_site());
+            quote!(#ident)
+        }
     }
 }
 
@@ -36,13 +39,10 @@ fn manifest_dir() -> Option<PathBuf> {
     env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from)
 }
 
-fn look_up(dir: &Path) -> Option<String> {
+fn look_up(package: &str, dir: &Path) -> Option<String> {
     let own = dependencies(&fs::read_to_string(dir.join("Cargo.toml")).ok()?);
-    if own.iter().any(|dependency| dependency.key == PACKAGE) {
-        return Some(PACKAGE.into());
-    }
-    if let Some(renamed) = own.iter().find(|dependency| dependency.package == PACKAGE) {
-        return Some(renamed.key.clone());
+    if let Some(name) = name_among(package, &own) {
+        return Some(name);
     }
     let inherited: Vec<&Dependency> =
         own.iter().filter(|dependency| dependency.inherited).collect();
@@ -56,10 +56,19 @@ fn look_up(dir: &Path) -> Option<String> {
         .find(|text| text.lines().any(|line| line.trim_start().starts_with("[workspace")))?;
     let renamed: Vec<Dependency> = dependencies(&of_workspace)
         .into_iter()
-        .filter(|dependency| dependency.package == PACKAGE)
+        .filter(|dependency| dependency.package == package)
         .collect();
     let found = inherited.iter().find(|own| renamed.iter().any(|there| there.key == own.key))?;
     Some(found.key.clone())
+}
+
+/// Steps 2 and 3, without the workspace.
+fn name_among(package: &str, own: &[Dependency]) -> Option<String> {
+    if own.iter().any(|dependency| dependency.key == package) {
+        return Some(package.into());
+    }
+    let renamed = own.iter().find(|dependency| dependency.package == package)?;
+    Some(renamed.key.clone())
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -154,7 +163,7 @@ mod tests {
             fs::create_dir_all(root.join(dir)).unwrap();
             fs::write(root.join(dir).join("Cargo.toml"), text).unwrap();
         }
-        let found = look_up(&root.join(from));
+        let found = look_up("gmp", &root.join(from));
         fs::remove_dir_all(&root).unwrap();
         found
     }
@@ -203,6 +212,18 @@ mod tests {
         let manifest = "# tokio = { package = \"gmp\" }\n[package.metadata]\npackage = \"gmp\"\n\
                         [features]\ngmp = []\n[dependencies]\nother = { package = \"gmp-macros\" }\n";
         assert_eq!(name_in(manifest), None);
-        assert_eq!(look_up(Path::new("/nowhere/at/all")), None);
+        assert_eq!(look_up("gmp", Path::new("/nowhere/at/all")), None);
+    }
+
+    #[test]
+    fn of_the_facade() {
+        let of = |manifest| {
+            let all = dependencies(manifest);
+            name_among("tokio", &all)
+        };
+        assert_eq!(of("[dependencies]\ntokio = \"1\"\ngmp = \"0.1\"\n").as_deref(), Some("tokio"));
+        let renamed = "[dependencies]\nrt = { version = \"1\", package = \"tokio\" }\n";
+        assert_eq!(of(renamed).as_deref(), Some("rt"));
+        assert_eq!(of("[dependencies]\ngmp = \"0.1\"\n"), None);
     }
 }

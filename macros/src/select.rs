@@ -15,10 +15,10 @@
 //!     let output = {
 //!         let (f0, f1) = (FUTURE0, FUTURE1);              // 2. futures, in order
 //!         let (f0, f1) = (into_future(f0), into_future(f1));
-//!         let mut f1 = pin!(f1);                          //    pinned backwards: dropped forwards
-//!         let mut f0 = pin!(f0);
-//!         poll_fn(|cx| {
+//!         let mut all = pin!(Both::new(f0, f1));          //    one pin for all, dropped in order
+//!         poll_fn(move |cx| {
 //!             ready!(poll_budget_available(cx));          // 3. budget before any branch
+//!             let (f0, f1) = all.as_mut().split();
 //!             for branch in random_ring(2) {              // 4. a new first branch at each poll
 //!                 match branch { .. }                     // 5. poll it; on a match done
 //!             }
@@ -30,6 +30,9 @@
 //!     }
 //! }
 //! ```
+//!
+//! The enclosing future keeps no pin for each branch that way: with n branches it is n words smaller. More
+//! than two futures are a balanced tree of pairs, so that types nest six deep and not 64.
 //!
 //! Step 5 must know whether the pattern matches and must not take the value apart, as it is step 7 that
 //! binds. `match value { PAT if { matched = true; false } => .., _ => .. }` answers that for each kind of
@@ -165,6 +168,31 @@ fn handler(input: ParseStream<'_>) -> Result<TokenStream> {
     Ok(quote!(#expression))
 }
 
+/// The futures as a balanced tree of pairs, in order.
+pub(crate) fn tree(krate: &TokenStream, futures: &[Ident]) -> TokenStream {
+    if let [future] = futures {
+        return quote!(#future);
+    }
+    let (left, right) = futures.split_at(futures.len() / 2);
+    let (left, right) = (tree(krate, left), tree(krate, right));
+    quote_spanned!(Span::mixed_site()=> #krate::macros_support::Both::new(#left, #right))
+}
+
+/// Declares each future of the tree behind `pin` as a variable: a pin of its own.
+pub(crate) fn split_tree(pin: &TokenStream, futures: &[Ident], to: &mut TokenStream) {
+    let span = Span::mixed_site();
+    if let [future] = futures {
+        to.extend(quote_spanned!(span=> let mut #future = #pin;));
+        return;
+    }
+    let (left, right) = futures.split_at(futures.len() / 2);
+    // Variables of the nodes: named after their first leaf, and shadowed from node to node.
+    let (l, r) = (format_ident!("left_{}", left[0]), format_ident!("right_{}", right[0]));
+    to.extend(quote_spanned!(span=> let (#l, #r) = #pin.split();));
+    split_tree(&quote!(#l), left, to);
+    split_tree(&quote!(#r), right, to);
+}
+
 impl Select {
     fn expand(self) -> TokenStream {
         let span = Span::mixed_site();
@@ -188,7 +216,10 @@ impl Select {
             let here = span.located_at(crate::first_span(&branch.future));
             quote_spanned!(here=> ::core::future::IntoFuture::into_future(#future))
         });
-        let backwards = futures.iter().rev();
+        let tree = tree(krate, &futures);
+        let all = format_ident!("all", span = span);
+        let mut split = TokenStream::new();
+        split_tree(&quote_spanned!(span=> #all.as_mut()), &futures, &mut split);
         let patterns: Vec<_> = self.branches.iter().map(|branch| &branch.pattern).collect();
         let handlers = self.branches.iter().map(|branch| &branch.handler);
         let expressions = self.branches.iter().map(|branch| &branch.future);
@@ -256,11 +287,12 @@ impl Select {
             let mut output = {
                 let (#(#futures,)*) = (#(#expressions,)*);
                 let (#(#futures,)*) = (#(#into_futures,)*);
-                #(let mut #backwards = ::core::pin::pin!(#backwards);)*
-                ::core::future::poll_fn(|cx| {
+                let mut #all = ::core::pin::pin!(#tree);
+                ::core::future::poll_fn(move |cx| {
                     if #krate::macros_support::poll_budget_available(cx).is_pending() {
                         return ::core::task::Poll::Pending;
                     }
+                    #split
                     let mut pending = false;
                     for branch in #ring {
                         match branch {

@@ -49,6 +49,8 @@ pub struct Builder {
     max_threads: usize,
     #[cfg(feature = "test-util")]
     start_paused: bool,
+    #[cfg(feature = "deterministic")]
+    deterministic: Option<u64>,
     unhandled_panic: UnhandledPanic,
     io_batch: Batch,
     enable_io: bool,
@@ -76,6 +78,8 @@ impl Builder {
             max_threads: MAX_THREADS,
             #[cfg(feature = "test-util")]
             start_paused: false,
+            #[cfg(feature = "deterministic")]
+            deterministic: None,
             unhandled_panic: UnhandledPanic::Ignore,
             io_batch: Batch::default(),
             enable_io: false,
@@ -147,6 +151,38 @@ impl Builder {
     #[cfg(feature = "test-util")]
     pub fn start_paused(&mut self, start_paused: bool) -> &mut Self {
         self.start_paused = start_paused;
+        self
+    }
+
+    /// One thread, the one in [`block_on`](Runtime::block_on), plays all threads of the runtime, with a
+    /// clock of its own, and makes every choice as the seed says. For tests; see
+    /// [`runtime::deterministic`](super::deterministic). gmp's own.
+    ///
+    /// Without [`worker_threads`](Self::worker_threads) the seed also says how many Ps there are, 1 to 8.
+    /// multi_thread only: [`build`](Self::build) answers an error for current_thread.
+    ///
+    /// ```
+    /// use gmp::time::{sleep, Duration, Instant};
+    ///
+    /// let runtime = gmp::runtime::Builder::new_multi_thread()
+    ///     .worker_threads(64)
+    ///     .enable_time()
+    ///     .deterministic(1)
+    ///     .build()
+    ///     .unwrap();
+    /// runtime.block_on(async {
+    ///     let start = Instant::now();
+    ///     let tasks: Vec<_> =
+    ///         (0..100).map(|i| gmp::spawn(sleep(Duration::from_secs(i)))).collect();
+    ///     for task in tasks {
+    ///         task.await.unwrap();
+    ///     }
+    ///     assert_eq!(start.elapsed(), Duration::from_secs(99)); // of its own time
+    /// });
+    /// ```
+    #[cfg(feature = "deterministic")]
+    pub fn deterministic(&mut self, seed: u64) -> &mut Self {
+        self.deterministic = Some(seed);
         self
     }
 
@@ -523,13 +559,22 @@ impl Builder {
     #[track_caller]
     fn build_sched(&self, local_to: Option<std::thread::ThreadId>) -> io::Result<Handle> {
         #[cfg(feature = "test-util")]
-        if self.start_paused && self.flavor == Flavor::MultiThread {
+        if self.start_paused && self.flavor == Flavor::MultiThread && !self.played() {
             panic!("{}", crate::scheduler::testclock::Refused::OtherFlavor);
         }
         let by_hand = match self.flavor {
             Flavor::CurrentThread => Some(1),
+            #[cfg(feature = "deterministic")]
+            Flavor::MultiThread if self.played() => self.procs.or(self.deterministic.map(procs_of)),
             Flavor::MultiThread => self.procs.or_else(procs::env_procs),
         };
+        #[cfg(feature = "deterministic")]
+        if self.played() && self.flavor == Flavor::CurrentThread {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "deterministic: current_thread has no choices to make; use new_multi_thread",
+            ));
+        }
         let procs = by_hand.unwrap_or_else(procs::default_procs).clamp(1, MAX_PROCS);
         // tokio's: a current_thread runtime has nobody else to look at its global queue.
         let globrunq_tick = self.globrunq_tick.unwrap_or(match self.flavor {
@@ -546,14 +591,16 @@ impl Builder {
             globrunq_tick,
             netpoll_tick: self.netpoll_tick,
             // current_thread has no M that could stand in for the driver.
-            sysmon: self.flavor == Flavor::MultiThread,
+            sysmon: self.flavor == Flavor::MultiThread && !self.played(),
             retake: self.retake.clone(),
             max_threads: self.max_threads,
             follow_limit: by_hand.is_none(),
-            spin_ns: SPIN_MAX_NS,
+            spin_ns: if self.played() { 0 } else { SPIN_MAX_NS },
             local_to,
             #[cfg(feature = "test-util")]
-            start_paused: self.start_paused,
+            start_paused: self.start_paused || self.played(),
+            #[cfg(feature = "deterministic")]
+            deterministic: self.deterministic,
             end_on_panic: matches!(self.unhandled_panic, UnhandledPanic::ShutdownRuntime),
             io_batch: self.io_batch,
             enable_io: self.enable_io,
@@ -566,6 +613,19 @@ impl Builder {
         };
         Ok(Handle::new(Sched::new(procs, config)?))
     }
+
+    fn played(&self) -> bool {
+        #[cfg(feature = "deterministic")]
+        return self.deterministic.is_some();
+        #[cfg(not(feature = "deterministic"))]
+        false
+    }
+}
+
+/// How many Ps a seed stands for, where the program does not say.
+#[cfg(feature = "deterministic")]
+fn procs_of(seed: u64) -> usize {
+    1 + crate::primitives::rand::Rand::new(!seed).below(8) as usize
 }
 
 /// What a panic of a task means for its runtime; for [`Builder::unhandled_panic`].

@@ -10,6 +10,8 @@
 //! Layer 5: tokio's names in front of `scheduler/`.
 
 mod builder;
+#[cfg(feature = "deterministic")]
+pub mod deterministic;
 mod handle;
 mod local_runtime;
 mod metrics;

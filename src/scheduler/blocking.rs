@@ -184,47 +184,51 @@ impl Sched {
     /// Runs closures on this M, which has no P, for as long as there are any. Called by every M that woke
     /// up without a P, whatever for.
     pub(super) fn run_blocking(&self) {
-        {
-            // Were we started for this? Whoever comes first takes the place.
+        if self.take_blocking_place() {
+            let mut first = true;
+            while self.run_one_blocking(&mut first) {}
+        }
+    }
+
+    /// Were we started for this? Whoever comes first takes the place.
+    pub(super) fn take_blocking_place(&self) -> bool {
+        let mut locked = self.lock.lock();
+        std::mem::take(&mut locked.blocking_starting)
+    }
+
+    /// Runs the next closure. False: there is none, and the place is given up.
+    pub(super) fn run_one_blocking(&self, first: &mut bool) -> bool {
+        let Some(g) = self.blocking.queue.pop() else {
             let mut locked = self.lock.lock();
-            if !locked.blocking_starting {
-                return;
+            if self.blocking.queue.is_empty() || self.is_closed() {
+                locked.nblocking -= 1;
+                return false;
             }
-            locked.blocking_starting = false;
-        }
-        let mut first = true;
-        loop {
-            let Some(g) = self.blocking.queue.pop() else {
-                let mut locked = self.lock.lock();
-                if self.blocking.queue.is_empty() || self.is_closed() {
-                    locked.nblocking -= 1;
-                    return;
-                }
-                continue;
-            };
-            if self.is_closed() {
-                g.cancel();
-                self.closure_ends();
-                continue;
-            }
-            if std::mem::take(&mut first) && !self.blocking.queue.is_empty() {
-                let next = {
-                    let mut locked = self.lock.lock();
-                    self.begin_blocking(&mut locked)
-                };
-                if let Some(m) = next {
-                    // Without a thread for it, we run them one after the other.
-                    if let Err(error) = self.start_blocking(m) {
-                        self.warn_no_thread(&error);
-                    }
-                }
-            }
-            let _may = block::allow();
-            let _unlimited = coop::enter_unconstrained();
-            // Done: the closure has run or was aborted. It never waits.
-            let _ran = g.run();
+            return true;
+        };
+        if self.is_closed() {
+            g.cancel();
             self.closure_ends();
+            return true;
         }
+        if std::mem::take(first) && !self.blocking.queue.is_empty() {
+            let next = {
+                let mut locked = self.lock.lock();
+                self.begin_blocking(&mut locked)
+            };
+            if let Some(m) = next {
+                // Without a thread for it, we run them one after the other.
+                if let Err(error) = self.start_blocking(m) {
+                    self.warn_no_thread(&error);
+                }
+            }
+        }
+        let _may = block::allow();
+        let _unlimited = coop::enter_unconstrained();
+        // Done: the closure has run or was aborted. It never waits.
+        let _ran = g.run();
+        self.closure_ends();
+        true
     }
 
     /// Closures that wait for an M.

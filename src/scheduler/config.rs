@@ -71,6 +71,9 @@ pub(crate) struct Config {
     /// The clock stands from the start.
     #[cfg(feature = "test-util")]
     pub(crate) start_paused: bool,
+    /// multi_thread: the thread in `block_on` plays all Ms, as this seed says.
+    #[cfg(feature = "deterministic")]
+    pub(crate) deterministic: Option<u64>,
     /// current_thread: a G that panics ends the scheduler.
     pub(crate) end_on_panic: bool,
     pub(crate) io_batch: Batch,

@@ -290,7 +290,7 @@ impl Sched {
 /// Without the test clock, time passes by itself.
 #[cfg(not(feature = "test-util"))]
 impl Sched {
-    fn timers_now(&self) -> u64 {
+    pub(super) fn timers_now(&self) -> u64 {
         self.now()
     }
 

@@ -111,6 +111,13 @@ impl Hogs {
         self.filter.load(Relaxed) & bit(id) != 0
     }
 
+    /// Is any G known for its long polls?
+    #[cfg(feature = "deterministic")]
+    pub(super) fn any(&self) -> bool {
+        // Relaxed: a hint.
+        self.filter.load(Relaxed) != 0
+    }
+
     /// After a change of what is known, under the lock.
     fn refilter(&self, known: &Known) {
         self.filter.store(known.hogs.iter().fold(0, |bits, hog| bits | bit(hog.id)), Relaxed);
@@ -130,7 +137,7 @@ impl Sched {
         if known.hogs.len() == HOGS_KNOWN {
             known.hogs.pop_front();
         }
-        known.hogs.push_back(Entry { id, why, at: Instant::now() });
+        known.hogs.push_back(Entry { id, why, at: self.clock_now() });
         self.hogs.refilter(&known);
     }
 
@@ -150,7 +157,7 @@ impl Sched {
         };
         let line = known.line(why);
         if line.running >= most {
-            line.waiting.push_back((g, Instant::now()));
+            line.waiting.push_back((g, self.clock_now()));
             return Hog::Later;
         }
         line.running += 1;
@@ -174,7 +181,7 @@ impl Sched {
         self.trace(Event::Handoff);
         let p = self.releasep(shell);
         self.handoffp(p);
-        let start = Instant::now();
+        let start = self.clock_now();
         let ran = {
             let _budget = coop::enter(None);
             self.run_g_aside(g)
@@ -184,7 +191,7 @@ impl Sched {
             Why::Blocks => policy.blocked_after,
             Why::Computes => policy.computing_after,
         };
-        let end = Instant::now();
+        let end = self.clock_now();
         let next = {
             let mut known = self.hogs.known.lock();
             if end - start < short / 2 || matches!(ran, Ran::Done) {

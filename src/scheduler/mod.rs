@@ -49,6 +49,8 @@
 pub(crate) mod blocking;
 pub(crate) mod config;
 pub(crate) mod context;
+#[cfg(feature = "deterministic")]
+pub(crate) mod deterministic;
 pub(crate) mod driver;
 pub(crate) mod globrunq;
 pub(crate) mod handoff;

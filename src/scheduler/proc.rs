@@ -75,28 +75,31 @@ impl Sched {
             // Looked up anew for each G: a poll may give the shell away.
             let Some(shell) = context::shell_of(self) else { return };
             match self.find_runnable(local, shell) {
-                Found::G(g, inherit) => {
-                    if local.spinning {
-                        self.resetspinning(local);
-                    }
-                    let Some(shell) = context::shell_of(self) else {
-                        unreachable!("find_runnable answered a G without a P")
-                    };
-                    if self.hogs.maybe(g.header().id) {
-                        match self.hog(g) {
-                            Hog::No(g) => {
-                                let _queued_again = self.execute(shell, g, inherit);
-                            }
-                            Hog::Aside(g, why) => self.run_aside(shell, g, why),
-                            Hog::Later => {}
-                        }
-                        continue;
-                    }
-                    let _queued_again = self.execute(shell, g, inherit);
-                }
+                Found::G(g, inherit) => self.run_found(local, g, inherit),
                 Found::NoP => return,
             }
         }
+    }
+
+    /// Runs what a search came to: with the P of this M, or without one.
+    #[inline(always)]
+    pub(super) fn run_found(&self, local: &mut Local, g: G, inherit: bool) {
+        if local.spinning {
+            self.resetspinning(local);
+        }
+        let Some(shell) = context::shell_of(self) else {
+            unreachable!("find_runnable answered a G without a P")
+        };
+        let g = if self.hogs.maybe(g.header().id) {
+            match self.hog(g) {
+                Hog::No(g) => g,
+                Hog::Aside(g, why) => return self.run_aside(shell, g, why),
+                Hog::Later => return,
+            }
+        } else {
+            g
+        };
+        let _queued_again = self.execute(shell, g, inherit);
     }
 
     /// Polls a G once, and queues it again if it was woken meanwhile (true).
@@ -165,35 +168,9 @@ impl Sched {
             if shell.role() == Role::Blocked && !self.regain_or_stop(local, shell) {
                 return Found::NoP;
             }
-            let tick = shell.schedtick();
-            let busy_tick = tick % self.config.netpoll_tick == 0;
-
-            // Timers: the clock is read only if there are any, and not at each short poll.
             let mut now = 0;
-            if shell.timers.earliest() != u64::MAX
-                && (tick % TIMER_TICK == 0 || shell.runq.is_empty())
-            {
-                now = self.now();
-                self.run_timers(local, shell, shell.p(), now);
-            }
-            if tick % self.config.globrunq_tick == 0 {
-                if let Some(g) = self.fair_look(shell) {
-                    return Found::G(g, false);
-                }
-            }
-            if busy_tick && self.netpoll.has_sources() {
-                self.netpoll_look(local, Some(shell));
-            }
-            if let Some((g, inherit)) = self.runqget(shell) {
+            if let Some((g, inherit)) = self.look_here(local, shell, &mut now) {
                 return Found::G(g, inherit);
-            }
-            if let Some(g) = self.globrunqget(shell) {
-                return Found::G(g, false);
-            }
-            if self.netpoll.has_sources() && self.netpoll_look(local, Some(shell)) {
-                if let Some((g, inherit)) = self.runqget(shell) {
-                    return Found::G(g, inherit);
-                }
             }
             // At most half as many searchers as busy Ps, else they only get in each other's way. Go's.
             if local.spinning || self.may_spin() {
@@ -227,6 +204,44 @@ impl Sched {
                 None => return Found::NoP,
             }
         }
+    }
+
+    /// The first half of a search: what is due, and what is queued where this P looks first. `now` becomes
+    /// the clock, if it was read.
+    #[inline(always)]
+    pub(super) fn look_here(
+        &self,
+        local: &mut Local,
+        shell: Shell<'_>,
+        now: &mut u64,
+    ) -> Option<(G, bool)> {
+        let tick = shell.schedtick();
+        let busy_tick = tick % self.config.netpoll_tick == 0;
+
+        // Timers: the clock is read only if there are any, and not at each short poll.
+        if shell.timers.earliest() != u64::MAX && (tick % TIMER_TICK == 0 || shell.runq.is_empty())
+        {
+            *now = self.timers_now();
+            self.run_timers(local, shell, shell.p(), *now);
+        }
+        if tick % self.config.globrunq_tick == 0 {
+            if let Some(g) = self.fair_look(shell) {
+                return Some((g, false));
+            }
+        }
+        if busy_tick && self.netpoll.has_sources() {
+            self.netpoll_look(local, Some(shell));
+        }
+        if let Some(found) = self.runqget(shell) {
+            return Some(found);
+        }
+        if let Some(g) = self.globrunqget(shell) {
+            return Some((g, false));
+        }
+        if self.netpoll.has_sources() && self.netpoll_look(local, Some(shell)) {
+            return self.runqget(shell);
+        }
+        None
     }
 
     /// A searcher that is about to give up waits a little for work to arrive, if that has paid lately.
@@ -333,13 +348,13 @@ impl Sched {
         any
     }
 
-    fn may_spin(&self) -> bool {
+    pub(super) fn may_spin(&self) -> bool {
         // Relaxed (both): a rule of thumb.
         let procs = self.procs() as u32;
         2 * self.nmspinning.load(Relaxed) < procs - self.npidle.load(Relaxed).min(procs)
     }
 
-    fn become_spinning(&self, local: &mut Local) {
+    pub(super) fn become_spinning(&self, local: &mut Local) {
         if !local.spinning {
             local.spinning = true;
             // Ordering(spinning): SeqCst: submitters that see it rely on our coming looks.
@@ -351,7 +366,7 @@ impl Sched {
 
     /// Go's steps 14 and 15: gives the permit up with its empty shell, unless there is a reason not to
     /// (false).
-    fn give_up(&self, local: &mut Local, shell: Shell<'_>) -> bool {
+    pub(super) fn give_up(&self, local: &mut Local, shell: Shell<'_>) -> bool {
         let mut locked = self.lock.lock();
         // Relaxed: set under the lock.
         if !local.spinning && self.needspinning.load(Relaxed) {
@@ -373,36 +388,49 @@ impl Sched {
     /// Go's steps 16 to 18, without a P. Answers a P to go on with, or nothing: then this M has no
     /// reason to stay awake.
     fn search_without_p<'s>(&'s self, local: &mut Local) -> Option<&'s P> {
-        let was_spinning = std::mem::take(&mut local.spinning);
         let early =
-            broken("search_looks_before_leaving").then(|| self.anything_queued(was_spinning));
+            broken("search_looks_before_leaving").then(|| self.anything_queued(local.spinning));
+        let was_spinning = self.leave_search(local);
+        if self.is_closed() {
+            return None;
+        }
+        if early.unwrap_or_else(|| self.anything_queued(was_spinning)) {
+            if let Some(p) = self.search_on(local) {
+                return Some(p);
+            }
+        }
+        self.poll_blocking(local, was_spinning)
+    }
+
+    /// Was it a searcher? It is none any more.
+    pub(super) fn leave_search(&self, local: &mut Local) -> bool {
+        let was_spinning = std::mem::take(&mut local.spinning);
         if was_spinning {
             // Ordering(spinning): SeqCst. First leave the count, then look.
             self.nmspinning.fetch_sub(1, SeqCst);
         }
         if !broken("search_no_fence") {
-            // Ordering(park): full fence between `npidle`/`nmspinning` above and the looks below; pairs
-            // with the one in `wakep`.
+            // Ordering(park): full fence between `npidle`/`nmspinning` above and the looks that follow;
+            // pairs with the one in `wakep`.
             fence(SeqCst);
         }
-        if self.is_closed() {
-            return None;
-        }
-        if early.unwrap_or_else(|| self.anything_queued(was_spinning)) {
+        was_spinning
+    }
+
+    /// The second look has found something: a permit for it. Without one all are busy, and whoever has them
+    /// looks at the queues before going idle.
+    pub(super) fn search_on<'s>(&'s self, local: &mut Local) -> Option<&'s P> {
+        let p = {
             let mut locked = self.lock.lock();
-            if let Some(p) = self.pidleget_spinning(&mut locked) {
-                drop(locked);
-                self.become_spinning(local);
-                return Some(p.get(self));
-            }
-            // All permits are busy: whoever has them looks at the queues before going idle.
-        }
-        self.poll_blocking(local, was_spinning)
+            self.pidleget_spinning(&mut locked)?
+        };
+        self.become_spinning(local);
+        Some(p.get(self))
     }
 
     /// The second look. Who did not search never promised to find local work of others; what no P owns
     /// (the global queue, the shells of `block_on` callers) everybody looks at.
-    fn anything_queued(&self, was_spinning: bool) -> bool {
+    pub(super) fn anything_queued(&self, was_spinning: bool) -> bool {
         if !self.globrunq.is_empty() && !broken("recheck_skips_global") {
             return true;
         }
@@ -477,18 +505,32 @@ impl Sched {
         }
         self.publish_poll_until(0);
         if deadline != u64::MAX {
-            let now = self.now();
-            let mut ran = false;
-            for p in self.shells().filter(|p| p.timers.earliest() <= now) {
-                p.timers.check(now, &mut local.ready);
-                ran = true;
-            }
-            if ran {
-                // Relaxed: as above.
-                self.timers_ran.store(now, Relaxed);
-            }
+            self.poller_timers(local);
         }
         drop(poller);
+        self.back_from_poller(local, was_spinning)
+    }
+
+    /// Timers of all shells, by the M that has the right to poll.
+    pub(super) fn poller_timers(&self, local: &mut Local) {
+        let now = self.timers_now();
+        let mut ran = false;
+        for p in self.shells().filter(|p| p.timers.earliest() <= now) {
+            p.timers.check(now, &mut local.ready);
+            ran = true;
+        }
+        if ran {
+            // Relaxed: only the holder of the poller uses it.
+            self.timers_ran.store(now, Relaxed);
+        }
+    }
+
+    /// What the poller and the timers brought is queued, with a permit if one is idle: it is the answer.
+    pub(super) fn back_from_poller<'s>(
+        &'s self,
+        local: &mut Local,
+        was_spinning: bool,
+    ) -> Option<&'s P> {
         let p = {
             let mut locked = self.lock.lock();
             self.pidleget(&mut locked)
@@ -538,7 +580,7 @@ impl Sched {
     }
 
     /// The shutdown has begun: give everything up.
-    fn leave(&self, local: &mut Local, shell: Shell<'_>) {
+    pub(super) fn leave(&self, local: &mut Local, shell: Shell<'_>) {
         self.abandon(shell);
         shell.stats.busy_ns.add(local.busy_since.elapsed().as_nanos() as u64);
         let p = self.releasep(shell);

@@ -142,6 +142,10 @@ impl Sched {
         wakers: &mut Vec<Waker>,
         foreign: &mut Vec<Waker>,
     ) {
+        #[cfg(feature = "deterministic")]
+        if let Some(play) = &self.play {
+            play.shuffle(wakers);
+        }
         let mut queued = 0;
         for waker in wakers.drain(..) {
             match waker::take_g(waker) {

@@ -64,6 +64,10 @@ pub(crate) fn block_on<F: Future>(sched: &SchedRef, future: F) -> F::Output {
     let root = Arc::new(Root { note: Note::new(), poller: None });
     let waker = Waker::from(root.clone());
     let mut future = pin!(future);
+    #[cfg(feature = "deterministic")]
+    if let Some(play) = &sched.play {
+        return play.root(sched, &root.note, || poll_once(future.as_mut(), &waker));
+    }
     let mut spin = Spin::new(sched.config.spin_ns);
     let mut waited = false;
     loop {

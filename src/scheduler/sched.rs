@@ -90,6 +90,8 @@ pub(crate) struct Sched {
     epoch: Instant,
     #[cfg(feature = "test-util")]
     pub(super) clock: super::testclock::TestClock,
+    #[cfg(feature = "deterministic")]
+    pub(super) play: Option<super::deterministic::Play>,
 }
 
 /// Guarded by `sched.lock`.
@@ -203,6 +205,8 @@ impl Sched {
             foreign: Mutex::new(Shard::new(FOREIGN_SHARD)),
             #[cfg(feature = "test-util")]
             clock: super::testclock::TestClock::new(epoch, config.start_paused),
+            #[cfg(feature = "deterministic")]
+            play: config.deterministic.map(super::deterministic::Play::new),
             observe: Padded(Observer::new(&config.observe)),
             config,
             id: next_sched_id(),
@@ -277,6 +281,15 @@ impl Sched {
         self.closed.store(true, SeqCst);
     }
 
+    /// Does one thread play all Ms (`deterministic/`)?
+    #[inline(always)]
+    pub(super) fn is_played(&self) -> bool {
+        #[cfg(feature = "deterministic")]
+        return self.play.is_some();
+        #[cfg(not(feature = "deterministic"))]
+        false
+    }
+
     /// May Gs that are not `Send` be spawned here?
     pub(crate) fn runs_local_here(&self) -> bool {
         self.config.local_to.is_some_and(|owner| owner == std::thread::current().id())
@@ -307,7 +320,7 @@ impl Sched {
     /// What the clock reads.
     #[cfg(not(feature = "test-util"))]
     #[inline]
-    fn clock_now(&self) -> Instant {
+    pub(super) fn clock_now(&self) -> Instant {
         Instant::now()
     }
 

@@ -59,7 +59,13 @@ pub(crate) fn shutdown(sched: &SchedRef, timeout: Option<Duration>) {
             // Its Ms run closures only, one of which may wait for what a G has.
             sched.cancel_all();
         }
-        if timeout != Some(Duration::ZERO) && sched.has_ms() {
+        let wait = timeout != Some(Duration::ZERO);
+        #[cfg(feature = "deterministic")]
+        let wait = match &sched.play {
+            Some(play) => play.to_the_end(sched),
+            None => wait,
+        };
+        if wait && sched.has_ms() {
             // Theirs to do, on their threads.
             sched.await_ms(deadline);
         }

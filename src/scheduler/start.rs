@@ -18,7 +18,7 @@ use crate::primitives::sync::atomic::Ordering::Relaxed;
 use crate::primitives::sync::{broken, thread, Arc};
 
 /// Why an M woke up.
-enum Woken {
+pub(super) enum Woken {
     /// There is a P for it, or a closure, or nothing: it looks.
     Look,
     /// It is not needed any more.
@@ -48,6 +48,11 @@ impl Sched {
         };
         if let Some((p, spinning)) = p {
             m.give(p, spinning);
+        }
+        #[cfg(feature = "deterministic")]
+        if let Some(play) = &self.play {
+            play.newm(m);
+            return Ok(());
         }
         let spawned = {
             let m = m.clone();
@@ -108,28 +113,34 @@ impl Sched {
         }
     }
 
+    /// An M is about to sleep: it is on the list of those who do, unless there is a reason not to.
+    pub(super) fn enter_midle(&self, m: &Arc<M>) -> Option<Woken> {
+        let mut locked = self.lock.lock();
+        if self.is_closed() && !broken("stopm_overlooks_close") {
+            return Some(Woken::End);
+        }
+        if self.blocking_waits(&locked) {
+            // A closure was queued between our last look and this lock.
+            return Some(Woken::Look);
+        }
+        // Relaxed: under the lock.
+        if self.no_threads.load(Relaxed)
+            && self.config.flavor == Flavor::MultiThread
+            && !self.globrunq.is_empty()
+        {
+            if let Some(p) = self.pidleget(&mut locked) {
+                m.give(p.get(self), false);
+                return Some(Woken::Look);
+            }
+        }
+        locked.midle.push(m.clone());
+        None
+    }
+
     /// Go's `stopm`: sleeps until given something to do.
     fn stopm(&self, m: &Arc<M>) -> Woken {
-        {
-            let mut locked = self.lock.lock();
-            if self.is_closed() && !broken("stopm_overlooks_close") {
-                return Woken::End;
-            }
-            if self.blocking_waits(&locked) {
-                // A closure was queued between our last look and this lock.
-                return Woken::Look;
-            }
-            // Relaxed: under the lock.
-            if self.no_threads.load(Relaxed)
-                && self.config.flavor == Flavor::MultiThread
-                && !self.globrunq.is_empty()
-            {
-                if let Some(p) = self.pidleget(&mut locked) {
-                    m.give(p.get(self), false);
-                    return Woken::Look;
-                }
-            }
-            locked.midle.push(m.clone());
+        if let Some(woken) = self.enter_midle(m) {
+            return woken;
         }
         self.hook(&self.config.on_thread_park);
         let woken = 'sleep: {
@@ -158,7 +169,7 @@ impl Sched {
     }
 
     /// The last thing an M does with the scheduler.
-    fn mexit(&self, m: &Arc<M>) {
+    pub(super) fn mexit(&self, m: &Arc<M>) {
         self.hook(&self.config.on_thread_stop);
         let mut locked = self.lock.lock();
         if self.is_closed() {

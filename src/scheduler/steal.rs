@@ -101,7 +101,7 @@ impl Sched {
                 }
                 if last && victim.timers.earliest() != u64::MAX {
                     if now == 0 {
-                        now = self.now();
+                        now = self.timers_now();
                     }
                     if self.run_timers(local, shell, victim, now) {
                         // They may have readied Gs onto our queue, which stealing wants empty.

@@ -43,7 +43,7 @@ pub(super) const START: u8 = 1;
 pub(super) const WORK: u8 = 2;
 
 /// What a round keeps from the one before.
-struct Rounds {
+pub(super) struct Rounds {
     watch: Watch,
     polls: u64,
     polled_at: Instant,
@@ -127,16 +127,7 @@ impl Drop for WakeAll {
 
 /// What the thread runs.
 fn sysmon(sched: &SchedRef) {
-    let now = Instant::now();
-    let mut rounds = Rounds {
-        watch: Watch::new(),
-        polls: 0,
-        polled_at: now,
-        ready: Vec::new(),
-        foreign: Vec::new(),
-        limit: sched.config.follow_limit.then(DefaultProcs::open),
-        limit_at: now,
-    };
+    let mut rounds = Rounds::new(sched);
     let mut delay = SYSMON_MIN;
     let (mut slow, mut quiet) = (0, 0);
     loop {
@@ -198,8 +189,21 @@ impl Sched {
 }
 
 impl Rounds {
-    fn round(&mut self, sched: &SchedRef) -> Look {
-        let now = Instant::now();
+    pub(super) fn new(sched: &Sched) -> Rounds {
+        let now = sched.clock_now();
+        Rounds {
+            watch: Watch::new(),
+            polls: 0,
+            polled_at: now,
+            ready: Vec::new(),
+            foreign: Vec::new(),
+            limit: sched.config.follow_limit.then(DefaultProcs::open),
+            limit_at: now,
+        }
+    }
+
+    pub(super) fn round(&mut self, sched: &SchedRef) -> Look {
+        let now = sched.clock_now();
         let mut look = self.watch.look(sched, now);
         // First what became ready, which is work that waits.
         look.acted |= self.netpoll(sched, now, look.all_stuck);
@@ -233,7 +237,7 @@ impl Rounds {
         let overdue = sched.now().saturating_sub(SYSMON_MIN.as_nanos() as u64);
         for p in sched.shells() {
             if p.timers.earliest() < overdue {
-                p.timers.check(sched.now(), &mut self.ready);
+                p.timers.check(sched.timers_now(), &mut self.ready);
             }
         }
         self.deliver(sched)

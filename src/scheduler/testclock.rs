@@ -20,6 +20,8 @@
 //!    way.
 //!
 //! Only the flavour current_thread has such a clock: with several Ms nobody could say that nothing runs.
+//! Except where one thread plays all of them (`deterministic/`): there it always stands, and the player
+//! moves it.
 
 use std::time::{Duration, Instant};
 
@@ -148,7 +150,7 @@ impl Sched {
     /// The reading of the clock.
     pub(crate) fn clock_now(&self) -> Instant {
         // Relaxed: see `stop`.
-        if self.config.flavor == Flavor::MultiThread
+        if (self.config.flavor == Flavor::MultiThread && !self.is_played())
             || !EVER_STOPPED.load(std::sync::atomic::Ordering::Relaxed)
         {
             return Instant::now();
@@ -266,6 +268,14 @@ impl Sched {
         let exact = state.millisecond_before(tick);
         let target = if tick - exact < timers::TICK { exact } else { tick };
         state.base = state.base.max(target);
+    }
+
+    /// Moves a clock that stands on to `to` (ns), if that is later.
+    #[cfg(feature = "deterministic")]
+    pub(super) fn clock_reach(&self, to: u64) {
+        let Some(to) = self.ns_to_instant(to) else { return };
+        let mut state = self.clock.state.lock();
+        state.base = state.base.max(to);
     }
 
     /// A blocking closure was submitted.

@@ -28,6 +28,8 @@ pub(crate) fn undriven(enable_io: bool, enable_time: bool) -> io::Result<SchedRe
         local_to: None,
         #[cfg(feature = "test-util")]
         start_paused: false,
+        #[cfg(feature = "deterministic")]
+        deterministic: None,
         end_on_panic: false,
         io_batch: Default::default(),
         enable_io,

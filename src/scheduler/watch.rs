@@ -180,7 +180,10 @@ impl Watch {
             let p = sched.shell(i);
             let seen = &mut self.seen[i];
             let lasted = now.duration_since(seen.since);
-            let why = if blocks(policy, p, seen, lasted, look) {
+            let why = if sched.is_played() && lasted >= policy.blocked_after {
+                // The only polls that last there are those that say that they block.
+                Why::Blocks
+            } else if blocks(policy, p, seen, lasted, look) {
                 Why::Blocks
             } else if lasted >= policy.computing_after && waits.forsaken {
                 Why::Computes

@@ -16,7 +16,8 @@
 //! 6. A waiter that goes away is unlinked, and what it had been given (all of it, or a part) is released
 //!    again, to the next.
 //! 7. Close: set `CLOSED` and serve every waiter as it is. One that is served while it still lacks
-//!    permits learns so that the semaphore was closed.
+//!    permits learns so that the semaphore was closed. One that had been served in full, and has not
+//!    looked yet, finds the bit, gives all back and fails, too: nothing is acquired after a close.
 //!
 //! What happened before a release is seen by whoever gets the permits: through the word, where every
 //! change but a hand-over is a read-modify-write on top of the Release; or through the lock and the
@@ -387,7 +388,7 @@ impl Acquire<'_> {
         let this = self.project();
         let lacks = ready!(this.semaphore.waiters.repoll(this.node, cx));
         *this.stage = Stage::Over;
-        if lacks == 0 {
+        if lacks == 0 && !this.semaphore.is_closed() {
             return Poll::Ready(Ok(()));
         }
         // Step 7: what it had been given goes back.

@@ -14,8 +14,9 @@
 //!    begin the next generation, then serve all nodes of older ones, in batches. Nodes are queued in the
 //!    order of their generations, so those are at the front; between two batches others may queue, leave,
 //!    or notify, and `notify_one` passes over the old ones, who have been notified already.
-//! 5. A first poll takes the permit if one is stored, is ready if the generation has moved on, and else
-//!    queues under the lock after a second look.
+//! 5. A first poll is ready if the generation has moved on, takes the permit if one is stored, and else
+//!    queues under the lock after a second look. In this order: who was told together with all others
+//!    leaves the permit to somebody else.
 //! 6. A `Notified` that is dropped after a `notify_one` or `notify_last` chose it, but before it could
 //!    tell, passes the notification on in the same manner.
 
@@ -277,20 +278,20 @@ impl Wait {
     /// Step 5.
     fn begin(self: Pin<&mut Self>, notify: &Notify, waker: Option<&Waker>) -> Poll<()> {
         let this = self.project();
-        // Relaxed: the compare-exchange acquires.
-        let word = notify.word.load(Relaxed);
+        // Ordering(notify): Acquire pairs with the Release that began the generation.
+        let word = notify.word.load(Acquire);
+        if broken("notify-generation-late") {
+            *this.generation = generation(word);
+        }
+        // Told together with all others; a stored permit stays for somebody else.
+        if generation(word) != *this.generation {
+            *this.stage = Stage::Over;
+            return Poll::Ready(());
+        }
         if word & STATE == NOTIFIED
             // Ordering(notify): Acquire pairs with `notify`; Release keeps the chain.
             && notify.word.compare_exchange(word, with_state(word, EMPTY), AcqRel, Relaxed).is_ok()
         {
-            *this.stage = Stage::Over;
-            return Poll::Ready(());
-        }
-        // Ordering(notify): Acquire pairs with the Release that began the generation.
-        if broken("notify-generation-late") {
-            *this.generation = generation(notify.word.load(Acquire));
-        }
-        if generation(notify.word.load(Acquire)) != *this.generation {
             *this.stage = Stage::Over;
             return Poll::Ready(());
         }

@@ -5,6 +5,7 @@
 //! cargo run --release -p gmp-stall -- --blocking 2                  # one case
 //! cargo run --release -p gmp-stall -- --computing 8 --runtime gmp --secs 20
 //! cargo run --release -p gmp-stall -- --svg stall.svg --json stall.json
+//! cargo run --release -p gmp-stall -- --blocking 2 --trace stall-trace.json   # for ui.perfetto.dev
 //! ```
 //!
 //! The service is an echo over TCP, and a ticker that wants to run each millisecond. Beside them on the
@@ -51,9 +52,10 @@ fn main() -> ExitCode {
 /// One measurement, told to the parent in one line.
 fn child(options: &Options) -> io::Result<bool> {
     for case in options.cases() {
+        let trace = options.trace.as_deref();
         let outcome = match options.runtimes()[0] {
-            RuntimeName::Gmp => on_gmp::measure(&case)?,
-            RuntimeName::Tokio => on_tokio::measure(&case)?,
+            RuntimeName::Gmp => on_gmp::measure(&case, trace)?,
+            RuntimeName::Tokio => on_tokio::measure(&case, trace)?,
         };
         println!("{}", outcome.to_line());
     }
@@ -67,7 +69,9 @@ fn parent(options: &Options) -> io::Result<bool> {
     println!("{}", outcome::HEADER);
     for case in options.cases() {
         for &runtime in options.runtimes() {
-            let row = Row { runtime, case: case.clone(), outcome: in_a_process(runtime, &case)? };
+            let trace = options.trace.as_deref().filter(|_| runtime == RuntimeName::Gmp);
+            let outcome = in_a_process(runtime, &case, trace)?;
+            let row = Row { runtime, case: case.clone(), outcome };
             println!("{row}");
             rows.push(row);
         }
@@ -85,10 +89,11 @@ fn parent(options: &Options) -> io::Result<bool> {
     Ok(lost == 0)
 }
 
-fn in_a_process(runtime: RuntimeName, case: &Case) -> io::Result<Outcome> {
+fn in_a_process(runtime: RuntimeName, case: &Case, trace: Option<&str>) -> io::Result<Outcome> {
     let output = Command::new(std::env::current_exe()?)
         .args(["--child", "yes", "--runtime", runtime.as_str()])
         .args(case.to_args())
+        .args(trace.into_iter().flat_map(|file| ["--trace", file]))
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()?;

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 pub(crate) const USAGE: &str = "usage: stall [--runtime gmp|tokio|both] [--procs N] [--secs S]
              [--blocking K] [--computing K] [--svg FILE] [--json FILE]
+             [--trace FILE]
 
-Without --blocking and --computing: nobody, as many as --procs, and four times as many, of either kind.";
+Without --blocking and --computing: nobody, as many as --procs, and four times as many, of either kind.
+--trace writes 400 ms from the middle of gmp's measurement of one case, for https://ui.perfetto.dev.";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum RuntimeName {
@@ -66,6 +68,8 @@ pub(crate) struct Options {
     runtimes: Vec<RuntimeName>,
     pub(crate) svg: Option<String>,
     pub(crate) json: Option<String>,
+    /// Where the scheduler's trace goes.
+    pub(crate) trace: Option<String>,
     /// Started by another `stall`: answers in numbers.
     pub(crate) child: bool,
 }
@@ -80,6 +84,7 @@ impl Options {
             runtimes: vec![RuntimeName::Gmp, RuntimeName::Tokio],
             svg: None,
             json: None,
+            trace: None,
             child: false,
         };
         while let Some(name) = args.next() {
@@ -108,11 +113,26 @@ impl Options {
                 }
                 "--svg" => options.svg = Some(value),
                 "--json" => options.json = Some(value),
+                "--trace" => options.trace = Some(value),
                 "--child" => options.child = true,
                 _ => return Err(format!("{name}: unknown option")),
             }
         }
+        options.check()?;
         Ok(options)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.trace.is_none() {
+            return Ok(());
+        }
+        match self.cases().len() {
+            1 if self.runtimes.contains(&RuntimeName::Gmp) => Ok(()),
+            1 => Err("--trace: of gmp only, and --runtime is tokio".to_owned()),
+            n => Err(format!(
+                "--trace: of one case, and these are {n}; --blocking or --computing names one"
+            )),
+        }
     }
 
     pub(crate) fn runtimes(&self) -> &[RuntimeName] {
@@ -126,5 +146,26 @@ impl Options {
             return vec![case(self.blocking.unwrap_or(0), self.computing.unwrap_or(0))];
         }
         vec![case(0, 0), case(procs, 0), case(4 * procs, 0), case(0, procs), case(0, 4 * procs)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(args: &[&str]) -> Result<Options, String> {
+        Options::of(args.iter().map(|arg| arg.to_string()))
+    }
+
+    #[test]
+    fn a_trace_is_of_one_case_on_gmp() {
+        let error = of(&["--trace", "x"]).err().unwrap();
+        assert!(error.contains("these are 5"), "{error}");
+        let error = of(&["--trace", "x", "--blocking", "2", "--runtime", "tokio"]).err().unwrap();
+        assert!(error.contains("--runtime is tokio"), "{error}");
+        for runtime in ["gmp", "both"] {
+            let options = of(&["--trace", "x", "--computing", "2", "--runtime", runtime]);
+            assert_eq!(options.ok().unwrap().trace.as_deref(), Some("x"));
+        }
     }
 }

@@ -18,8 +18,8 @@ const BLOCK: Duration = Duration::from_millis(100);
 const COMPUTE: Duration = Duration::from_millis(50);
 const TICK: Duration = Duration::from_millis(1);
 
-/// Runs one case.
-pub(crate) fn measure(case: &Case) -> io::Result<Outcome> {
+/// Runs one case, and leaves a trace of it in a file.
+pub(crate) fn measure(case: &Case, trace: Option<&str>) -> io::Result<Outcome> {
     let runtime = Builder::new_multi_thread().worker_threads(case.procs).enable_all().build()?;
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
     let address = listener.local_addr()?;
@@ -27,6 +27,7 @@ pub(crate) fn measure(case: &Case) -> io::Result<Outcome> {
     // Connected and answered once before anybody disturbs.
     let clients = Clients::connect(address)?;
 
+    let recording = trace.map(|file| super::record(&runtime, case.time, file));
     let stop = Arc::new(AtomicBool::new(false));
     let (tell, told) = mpsc::channel();
     let ticker = tick(stop.clone());
@@ -42,6 +43,9 @@ pub(crate) fn measure(case: &Case) -> io::Result<Outcome> {
     stop.store(true, Relaxed);
     let (sent, round_trips) = clients.answers()?;
     let ticks = told.recv_timeout(PATIENCE).map_err(io::Error::other)?;
+    if let Some(recording) = recording {
+        recording.join().expect("a recording does not panic")?;
+    }
     let answered = round_trips.len();
     let outcome = Outcome {
         ticker: Summary::of(ticks),

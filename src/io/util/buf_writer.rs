@@ -63,7 +63,8 @@ impl<W: AsyncWrite> BufWriter<W> {
     fn poll_flush_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut me = self.project();
         while *me.written < me.buf.len() {
-            match ready!(me.inner.as_mut().poll_write(cx, &me.buf[*me.written..])) {
+            let rest = &me.buf[*me.written..];
+            match ready!(uninterrupted!(me.inner.as_mut().poll_write(cx, rest))) {
                 Ok(0) => {
                     let text = "the writer below accepts no more of what is buffered";
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::WriteZero, text)));

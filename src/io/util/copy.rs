@@ -47,10 +47,10 @@ impl CopyBuffer {
     fn poll_fill<R: AsyncRead + ?Sized>(
         &mut self,
         cx: &mut Context<'_>,
-        reader: Pin<&mut R>,
+        mut reader: Pin<&mut R>,
     ) -> Poll<()> {
         let mut buf = ReadBuf::new(&mut self.buf[self.end..]);
-        match ready!(reader.poll_read(cx, &mut buf)) {
+        match ready!(uninterrupted!(reader.as_mut().poll_read(cx, &mut buf))) {
             Ok(()) => {
                 let n = buf.filled().len();
                 self.end += n;
@@ -90,7 +90,8 @@ impl CopyBuffer {
                 unit.made_progress();
             }
             while self.pos < self.end {
-                match writer.as_mut().poll_write(cx, &self.buf[self.pos..self.end]) {
+                let rest = &self.buf[self.pos..self.end];
+                match uninterrupted!(writer.as_mut().poll_write(cx, rest)) {
                     Poll::Ready(Ok(0)) => {
                         let text = "the writer accepts no more of what is to be copied";
                         return Poll::Ready(Err(io::Error::new(io::ErrorKind::WriteZero, text)));

@@ -35,13 +35,16 @@ impl Progress {
                 }
                 return Poll::Pending;
             };
-            let bytes = bytes?;
+            let bytes = match bytes {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                bytes => bytes?,
+            };
             if bytes.is_empty() {
                 ready!(writer.as_mut().poll_flush(cx))?;
                 unit.made_progress();
                 return Poll::Ready(Ok(self.copied));
             }
-            let n = ready!(writer.as_mut().poll_write(cx, bytes))?;
+            let n = ready!(uninterrupted!(writer.as_mut().poll_write(cx, bytes)))?;
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }

@@ -90,7 +90,7 @@ impl<R: AsyncBufRead> Lines<R> {
         }
         match String::from_utf8(line) {
             Ok(line) => Poll::Ready(Ok(Some(line))),
-            Err(error) => Poll::Ready(Err(text::invalid_data(error.utf8_error()))),
+            Err(error) => Poll::Ready(Err(text::invalid_data(error))),
         }
     }
 }

@@ -9,11 +9,29 @@
 //! 3. What several futures do (reading up to a byte, reading to the end) is a free function over the
 //!    parts of such a struct.
 //!
+//! # A call that was interrupted
+//!
+//! What moves bytes until it is done asks again after `ErrorKind::Interrupted`, as std does (the macro
+//! `uninterrupted`). What makes one call (`read`, `write`, `flush`, `fill_buf`) hands it on.
+//!
 //! # Who spends the poll budget
 //!
 //! Sockets do so themselves. What is always ready ([`Empty`], [`Repeat`], [`Sink`]), the pipes in
 //! memory and the copy loops do it here, because a loop over them would otherwise never give way.
 //! Adapters leave it to what is below them.
+
+/// The answer of a poll, which is asked for again after an interruption.
+macro_rules! uninterrupted {
+    ($poll:expr) => {
+        loop {
+            match $poll {
+                std::task::Poll::Ready(Err(error))
+                    if error.kind() == std::io::ErrorKind::Interrupted => {}
+                answer => break answer,
+            }
+        }
+    };
+}
 
 mod async_buf_read_ext;
 mod async_read_ext;

@@ -40,7 +40,7 @@ impl<R: AsyncRead + ?Sized + Unpin, T, const N: usize> Future for ReadNumber<'_,
         let me = self.project();
         while usize::from(*me.read) < N {
             let mut buf = ReadBuf::new(&mut me.bytes[usize::from(*me.read)..]);
-            ready!(Pin::new(&mut **me.reader).poll_read(cx, &mut buf))?;
+            ready!(uninterrupted!(Pin::new(&mut **me.reader).poll_read(cx, &mut buf)))?;
             match buf.filled().len() {
                 0 => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
                 n => *me.read += n as u8, // N is at most 16
@@ -77,7 +77,7 @@ impl<W: AsyncWrite + ?Sized + Unpin, const N: usize> Future for WriteNumber<'_, 
         let me = self.project();
         while usize::from(*me.written) < N {
             let rest = &me.bytes[usize::from(*me.written)..];
-            match ready!(Pin::new(&mut **me.writer).poll_write(cx, rest))? {
+            match ready!(uninterrupted!(Pin::new(&mut **me.writer).poll_write(cx, rest)))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 n => *me.written += n as u8, // N is at most 16
             }

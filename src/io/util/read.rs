@@ -100,10 +100,7 @@ impl<R: AsyncRead + ?Sized + Unpin> Future for ReadExact<'_, R> {
         let me = self.project();
         while me.buf.remaining() > 0 {
             let before = me.buf.remaining();
-            match ready!(Pin::new(&mut **me.reader).poll_read(cx, me.buf)) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                result => result?,
-            }
+            ready!(uninterrupted!(Pin::new(&mut **me.reader).poll_read(cx, me.buf)))?;
             if me.buf.remaining() == before {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, "early eof")));
             }

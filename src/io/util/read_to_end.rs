@@ -63,7 +63,7 @@ impl<V: Holder> State<V> {
                     self.buf.reserve(PROBE);
                 }
                 let offered = self.window.min(self.buf.spare());
-                let n = ready!(self.buf.poll_read(reader.as_mut(), cx, offered))?;
+                let n = ready!(uninterrupted!(self.buf.poll_read(reader.as_mut(), cx, offered)))?;
                 if n == self.window {
                     self.window = (2 * self.window).min(LAST_WINDOW);
                 }
@@ -79,12 +79,12 @@ impl<V: Holder> State<V> {
     /// Step 2. Nothing is left on the stack when it is `Pending`.
     fn poll_probe<R: AsyncRead + ?Sized>(
         &mut self,
-        reader: Pin<&mut R>,
+        mut reader: Pin<&mut R>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let mut memory = [MaybeUninit::uninit(); PROBE];
         let mut probe = ReadBuf::uninit(&mut memory);
-        ready!(reader.poll_read(cx, &mut probe))?;
+        ready!(uninterrupted!(reader.as_mut().poll_read(cx, &mut probe)))?;
         self.buf.extend(probe.filled());
         Poll::Ready(Ok(probe.filled().len()))
     }

@@ -21,7 +21,10 @@ pub(super) fn poll_read_until<R: AsyncBufRead + ?Sized>(
     read: &mut usize,
 ) -> Poll<io::Result<usize>> {
     loop {
-        let mut available = ready!(reader.as_mut().poll_fill_buf(cx))?;
+        let mut available = match ready!(reader.as_mut().poll_fill_buf(cx)) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            answer => answer?,
+        };
         // On a slice this is std's fast search and one copy; it does not fail.
         let n = available.read_until(delimiter, buf)?;
         reader.as_mut().consume(n);

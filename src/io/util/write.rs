@@ -144,7 +144,8 @@ impl<W: AsyncWrite + Unpin, B: Buf> Future for WriteAllBuf<'_, W, B> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let me = self.project();
         while me.src.has_remaining() {
-            if ready!(poll_write_buf(Pin::new(&mut **me.writer), cx, *me.src))? == 0 {
+            let writer = &mut **me.writer;
+            if ready!(uninterrupted!(poll_write_buf(Pin::new(&mut *writer), cx, *me.src)))? == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
         }
@@ -177,7 +178,7 @@ impl<W: AsyncWrite + ?Sized + Unpin> Future for WriteAll<'_, W> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let me = self.project();
         while !me.src.is_empty() {
-            let n = ready!(Pin::new(&mut **me.writer).poll_write(cx, me.src))?;
+            let n = ready!(uninterrupted!(Pin::new(&mut **me.writer).poll_write(cx, me.src)))?;
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }

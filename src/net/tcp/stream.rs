@@ -77,10 +77,11 @@ impl TcpStream {
         Ok(TcpStream { io: Registered::new(stream)? })
     }
 
-    /// A connection that a listener gave: it can be written to at once.
+    /// A connection that a listener gave: it can be written to at once, and its client may well have sent
+    /// something already; the first read finds out.
     pub(super) fn accepted(stream: mio::net::TcpStream) -> io::Result<TcpStream> {
         let stream = TcpStream::new(stream)?;
-        stream.io.registration().assume(Ready::WRITABLE);
+        stream.io.registration().assume(Ready::READABLE | Ready::WRITABLE);
         Ok(stream)
     }
 
@@ -437,7 +438,11 @@ impl TcpStream {
     }
 
     pub(super) fn poll_shutdown_shared(&self) -> Poll<io::Result<()>> {
-        Poll::Ready(self.shutdown_std(Shutdown::Write))
+        Poll::Ready(match self.shutdown_std(Shutdown::Write) {
+            // The peer has reset the connection: there is nothing left to shut down.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            done => done,
+        })
     }
 }
 

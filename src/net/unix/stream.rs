@@ -74,9 +74,18 @@ impl UnixStream {
         Ok(UnixStream { io: Registered::new(stream)? })
     }
 
-    /// A connection that a listener gave, or that was born connected: it can be written to at once.
+    /// A connection that a listener gave: it can be written to at once, and its client may well have sent
+    /// something already; the first read finds out.
     #[track_caller]
     pub(super) fn accepted(stream: mio::net::UnixStream) -> io::Result<UnixStream> {
+        let stream = UnixStream::new(stream)?;
+        stream.io.registration().assume(Ready::READABLE | Ready::WRITABLE);
+        Ok(stream)
+    }
+
+    /// One that was born connected: nobody has sent anything.
+    #[track_caller]
+    fn born(stream: mio::net::UnixStream) -> io::Result<UnixStream> {
         let stream = UnixStream::new(stream)?;
         stream.io.registration().assume(Ready::WRITABLE);
         Ok(stream)
@@ -94,7 +103,7 @@ impl UnixStream {
     #[track_caller]
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
         let (a, b) = mio::net::UnixStream::pair()?;
-        Ok((UnixStream::accepted(a)?, UnixStream::accepted(b)?))
+        Ok((UnixStream::born(a)?, UnixStream::born(b)?))
     }
 
     /// Takes a stream of the standard library over. It must be connected and in non-blocking mode.

@@ -49,6 +49,8 @@ fn rig(procs: usize, token: &StdArc<()>) -> SchedRef {
         local_to: None,
         #[cfg(feature = "test-util")]
         start_paused: false,
+        #[cfg(feature = "deterministic")]
+        deterministic: None,
         end_on_panic: false,
         io_batch: Default::default(),
         enable_io: false,

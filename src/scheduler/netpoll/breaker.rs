@@ -76,6 +76,13 @@ impl Breaker {
         }
     }
 
+    /// Was there a wake-up? It is taken. For a sleeper that is only played: nobody is in `BLOCKED`.
+    #[cfg(feature = "deterministic")]
+    pub(super) fn take(&self) -> bool {
+        // Ordering(netpoll-break): Acquire, pairs with `wake`.
+        self.0.swap(IDLE, Acquire) == WOKEN
+    }
+
     /// Step 4. Only the poller calls it, after each sleep.
     pub(super) fn unblock(&self) {
         // Ordering(netpoll-break): Acquire, pairs with `wake`.

@@ -69,6 +69,11 @@ impl Driver {
         }
     }
 
+    #[cfg(feature = "deterministic")]
+    pub(super) fn take_wake(&self) -> bool {
+        self.breaker.take()
+    }
+
     pub(super) fn register(
         &self,
         source: &mut impl mio::event::Source,

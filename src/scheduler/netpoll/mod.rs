@@ -180,6 +180,16 @@ impl Netpoll {
         }
     }
 
+    /// Was it woken, since this was last asked? For a sleeper that is only played.
+    #[cfg(feature = "deterministic")]
+    pub(crate) fn take_wake(&self) -> bool {
+        match &self.kind {
+            Kind::Note(note) => note.take(),
+            #[cfg(any(feature = "net", feature = "signal"))]
+            Kind::Io(driver) => driver.take_wake(),
+        }
+    }
+
     /// Marks every source shut down and hands out all who wait; wakes the poller. Later registrations
     /// fail. May be called again.
     pub(crate) fn shutdown(&self, wakers: &mut Vec<Waker>) {

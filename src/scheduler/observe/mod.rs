@@ -235,17 +235,20 @@ impl Sched {
         ran
     }
 
-    /// Polls a G without a shell. The trace shows Ps, so it has no place for it.
+    /// Polls a G without a shell. In a trace it is in the row of the thread.
     pub(super) fn run_g_aside(&self, g: G) -> Ran {
         let (id, site) = (g.header().id, g.header().spawned_at);
         let start = self.now();
         if self.observe.flags() & QUEUED != 0 {
             self.observe.tasks.begin(id, start);
         }
+        self.begin_aside(site, id.0.get(), start);
         let ran = g.run();
         let end = self.now();
         let ns = end.saturating_sub(start);
         let flags = self.observe.flags();
+        let slice = trace::Slice { site, id: id.0.get(), start, end, kept: false };
+        self.end_aside(slice, flags & TRACE != 0);
         if flags & QUEUED != 0 {
             self.observe.tasks.end(id, ns, matches!(ran, Ran::Done));
         }

@@ -262,9 +262,28 @@ const SPINS: usize = if cfg!(all(test, gmp_loom)) { 0 } else { 64 };
 impl<T, G: Gate> Drop for Rx<T, G> {
     fn drop(&mut self) {
         self.close();
-        while let Some(value) = self.pop() {
+        // A waker keeps its task's memory, and this one has nothing to wait for any more.
+        drop(self.chan.rx_waker.take());
+        // If a value's drop panics, the guard's drop goes on with the next one.
+        let mut rest = Rest(self);
+        rest.drain();
+    }
+}
+
+/// What is in the channel when the receiver goes.
+struct Rest<'a, T, G: Gate>(&'a mut Rx<T, G>);
+
+impl<T, G: Gate> Rest<'_, T, G> {
+    fn drain(&mut self) {
+        while let Some(value) = self.0.pop() {
             drop(value);
         }
+    }
+}
+
+impl<T, G: Gate> Drop for Rest<'_, T, G> {
+    fn drop(&mut self) {
+        self.drain();
     }
 }
 

@@ -90,7 +90,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Panics
     ///
-    /// When `max_reads` is above `u32::MAX >> 3`.
+    /// When `max_reads` is 0 or above `u32::MAX >> 3`.
     #[track_caller]
     pub fn with_max_readers(value: T, max_reads: u32) -> RwLock<T>
     where
@@ -121,7 +121,7 @@ impl<T: ?Sized> RwLock<T> {
         ///
         /// # Panics
         ///
-        /// When `max_reads` is above `u32::MAX >> 3`; in a constant that is a compile error.
+        /// When `max_reads` is 0 or above `u32::MAX >> 3`; in a constant that is a compile error.
         #[track_caller]
         pub const fn const_with_max_readers(value: T, max_reads: u32) -> RwLock<T>
         where
@@ -132,7 +132,7 @@ impl<T: ?Sized> RwLock<T> {
                 "a RwLock may not be created with more than 536870911 readers"
             );
             // Without a permit, two writers would each hold all there are.
-            let max_reads = if max_reads == 0 { 1 } else { max_reads };
+            assert!(max_reads != 0, "a RwLock may not be created with 0 readers");
             RwLock {
                 permits: BatchSemaphore::const_new(max_reads as usize),
                 max_reads,

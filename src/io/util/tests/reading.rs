@@ -1,5 +1,5 @@
 use super::mock::{cancel, finish, Mock};
-use crate::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use crate::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use crate::primitives::fuzz::fuzz;
 use crate::primitives::rand::Rand;
 use bytes::{BufMut, BytesMut};
@@ -151,7 +151,8 @@ fn read_to_string_appends_or_leaves_alone() {
         let error = finish(mock.read_to_string(&mut text)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidData);
         let inner = error.into_inner().unwrap();
-        assert_eq!(inner.downcast::<std::str::Utf8Error>().unwrap().valid_up_to(), 2);
+        let good = inner.downcast::<std::str::Utf8Error>().unwrap().valid_up_to();
+        assert_eq!(good, before.len() + 2);
         assert_eq!(text, before);
 
         let mut mock = Mock::new();
@@ -211,4 +212,29 @@ fn futures_are_send_where_the_stream_is() {
     let stream: &mut (dyn crate::io::AsyncRead + Send + Unpin) = &mut mock;
     is_send(&stream.read_exact(&mut [0; 1]));
     is_send(&crate::io::copy(&mut Mock::new(), &mut Mock::new()));
+}
+
+/// What moves bytes until it is done does not end with an interruption; what makes one call does.
+#[test]
+fn interruptions_are_asked_again() {
+    let interrupted = |bytes: &[u8]| {
+        let mut mock = Mock::new();
+        mock.read_error(ErrorKind::Interrupted);
+        for byte in bytes {
+            mock.data(std::slice::from_ref(byte)).read_error(ErrorKind::Interrupted);
+        }
+        mock
+    };
+    assert_eq!(finish(interrupted(b"\x01\x02").read_u16()).unwrap(), 0x0102);
+    let mut text = String::new();
+    assert_eq!(finish(interrupted(b"abc").read_to_string(&mut text)).unwrap(), 3);
+    let mut reader = BufReader::new(interrupted(b"ab\nc"));
+    text.clear();
+    assert_eq!(finish(reader.read_line(&mut text)).unwrap(), 3);
+    assert_eq!(text, "ab\n");
+    let mut to = Vec::new();
+    assert_eq!(finish(crate::io::copy(&mut interrupted(b"abc"), &mut to)).unwrap(), 3);
+    assert_eq!(to, b"abc");
+    let error = finish(interrupted(b"").read(&mut [0])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
 }

@@ -66,8 +66,13 @@ fn process(out: &mut impl Write, pid: u32, name: &str, first: bool) -> io::Resul
     )
 }
 
+/// The number of a row. Not 0, and not the process's, which viewers take for the main thread's.
+fn tid(pid: u32, number: usize) -> usize {
+    number + pid as usize + 1
+}
+
 fn row(out: &mut impl Write, pid: u32, number: usize, name: &str) -> io::Result<()> {
-    let (tid, name) = (number + 1, quoted(name));
+    let (tid, name) = (tid(pid, number), quoted(name));
     write!(
         out,
         ",\n{{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":{pid},\"tid\":{tid},\"args\":{{\"name\":{name}}}}},\
@@ -83,7 +88,7 @@ fn event(
     pid: u32,
     number: usize,
 ) -> io::Result<()> {
-    let (ts, tid) = (micros(entry.at.saturating_sub(trace.start)), number + 1);
+    let (ts, tid) = (micros(entry.at.saturating_sub(trace.start)), tid(pid, number));
     let by = quoted(trace.threads.get(thread).map_or("", String::as_str));
     match entry.what {
         What::Poll { site, id, ns, goes_on } => {

@@ -16,8 +16,10 @@
 //!
 //! Rows: a shell has one, a thread has one. A poll is a slice in the row of its shell. If it gives the
 //! shell away (`block_in_place`), its slice there ends with that, since the next owner's polls follow; the
-//! rest of it, which has no P, is a slice in the row of the thread. Hence slices of one row never overlap.
+//! rest of it, which has no P, is a slice in the row of the thread, and so is a poll that never had one
+//! (`hogs.rs`). Hence slices of one row never overlap.
 
+mod aside;
 mod json;
 
 use std::cell::{Cell, RefCell};
@@ -28,13 +30,14 @@ use std::panic::Location;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
+use std::thread::{self, Thread, ThreadId};
 use std::time::Duration;
 
 use super::super::context;
 use super::super::p::P;
 use super::super::sched::Sched;
 use super::{Observer, TRACE};
+use aside::{Aside, Asides};
 
 /// Entries of a ring unless the caller says otherwise: 3 MiB if it is full, which takes a thread with
 /// short polls some 10 ms, and one with polls of a millisecond a minute. A guess.
@@ -126,6 +129,12 @@ struct Entry {
     what: What,
 }
 
+impl Entry {
+    fn is_poll(&self) -> bool {
+        matches!(self.what, What::Poll { .. })
+    }
+}
+
 #[derive(Default)]
 struct Entries {
     entries: VecDeque<Entry>,
@@ -177,11 +186,16 @@ impl Session {
         if let Some((_, ring)) = rings.iter().find(|(id, _)| *id == me.id()) {
             return ring.clone();
         }
-        let name = format!("{} {}", me.name().unwrap_or("thread"), rings.len());
+        let name = row_name(&me, rings.len());
         let ring = Arc::new(Ring { name, most: self.most, entries: Mutex::default() });
         rings.push((me.id(), ring.clone()));
         ring
     }
+}
+
+/// Names of threads are not unique.
+fn row_name(thread: &Thread, number: usize) -> String {
+    format!("{} {number}", thread.name().unwrap_or("thread"))
 }
 
 /// The scheduler's part.
@@ -189,11 +203,12 @@ pub(crate) struct Tracing {
     session: Mutex<Option<Arc<Session>>>,
     /// The number of the session that runs.
     current: AtomicU64,
+    asides: Asides,
 }
 
 impl Tracing {
     pub(super) fn new() -> Tracing {
-        Tracing { session: Mutex::new(None), current: AtomicU64::new(0) }
+        Tracing { session: Mutex::new(None), current: AtomicU64::new(0), asides: Asides::default() }
     }
 }
 
@@ -308,6 +323,21 @@ impl Sched {
         });
     }
 
+    /// A poll without a shell begins.
+    pub(super) fn begin_aside(&self, site: &'static Location<'static>, id: u64, start: u64) {
+        self.observe.tracing.asides.enter(site, id, start);
+    }
+
+    /// It has ended; `traced` if it is to be entered.
+    pub(super) fn end_aside(&self, slice: Slice, traced: bool) {
+        let Slice { site, id, start, end, .. } = slice;
+        if traced {
+            let what = What::Poll { site, id, ns: end.saturating_sub(start), goes_on: false };
+            self.observe.with_ring(|ring| ring.push(Entry { at: start, p: None, what }));
+        }
+        self.observe.tracing.asides.leave(id);
+    }
+
     /// See [`Handle::start_trace`](crate::runtime::Handle::start_trace).
     pub(crate) fn start_trace(&self, config: &TraceConfig) -> io::Result<()> {
         if !(1..=MAX_EVENTS).contains(&config.events) {
@@ -355,13 +385,15 @@ impl Sched {
                 None => format!("gmp {}", self.id),
             },
             threads: Vec::new(),
-            ps: (0..self.procs() as u32).collect(),
+            ps: BTreeSet::new(),
             entries: Vec::new(),
             dropped: 0,
             start: session.start,
             end: 0,
         };
-        for (thread, (_, ring)) in rings.into_iter().enumerate() {
+        let mut threads = Vec::new();
+        for (thread, (id, ring)) in rings.into_iter().enumerate() {
+            threads.push(id);
             let mut taken = lock(&ring.entries);
             taken.closed = true;
             trace.dropped += taken.dropped;
@@ -371,6 +403,7 @@ impl Sched {
         }
         // All rings are closed: what goes on now is in none of them, but for a poll that has just been
         // entered and is not quite over.
+        let asides = self.observe.tracing.asides.all();
         trace.end = self.now();
         for p in self.shells() {
             let Some(polling) = p.polling().filter(|polling| polling.since < trace.end) else {
@@ -384,7 +417,27 @@ impl Sched {
             let what = What::Poll { site: polling.site, id: polling.id, ns, goes_on: true };
             trace.entries.push((0, Entry { at: polling.since, p: Some(p.id), what }));
         }
+        for Aside { site, id, since, thread } in asides {
+            let row = threads.iter().position(|other| *other == thread.id()).unwrap_or_else(|| {
+                // It has told nothing since the start.
+                threads.push(thread.id());
+                trace.threads.push(row_name(&thread, trace.threads.len()));
+                trace.threads.len() - 1
+            });
+            let entered = |(other, entry): &(usize, Entry)| {
+                *other == row && entry.p.is_none() && entry.at == since && entry.is_poll()
+            };
+            if since < trace.end && !trace.entries.iter().any(entered) {
+                let what = What::Poll { site, id, ns: trace.end - since, goes_on: true };
+                trace.entries.push((row, Entry { at: since, p: None, what }));
+            }
+        }
         trace.tidy_up();
+        // One without a poll or an event was idle all along, and that is to be seen. Not more of them than
+        // there are permits: a shell that retired has no part in the picture.
+        let idle: Vec<u32> = (0..).filter(|p| !trace.ps.contains(p)).take(self.procs()).collect();
+        let missing = self.procs().saturating_sub(trace.ps.len());
+        trace.ps.extend(idle.into_iter().take(missing));
         trace
     }
 }
@@ -413,7 +466,11 @@ fn write_file(trace: &Trace, path: &std::path::Path) {
 /// [`write_json`](Self::write_json) writes it in the format that <https://ui.perfetto.dev> and Chrome's
 /// `chrome://tracing` open: a row for each P, with polls as slices that are named after the place where
 /// the task was spawned, and with what the scheduler decided as instants between them; and a row for each
-/// thread, with what it did while it had no P.
+/// thread, with what it did while it had no P: polls of tasks that are known to block or to compute for
+/// long, among others.
+///
+/// A P whose permit was taken from a poll that lasts keeps its row while that poll goes on, and another P
+/// takes its place. So there may be more rows than permits, and their numbers need not be the first ones.
 #[derive(Clone)]
 pub struct Trace {
     process: String,
@@ -531,6 +588,39 @@ mod tests {
         let trace = sched.stop_trace().unwrap();
         assert_eq!(trace.len(), 1);
         assert!(matches!(trace.entries[0].1.what, What::Event(Event::Regain)));
+    }
+
+    #[test]
+    fn a_poll_without_a_shell_is_in_the_row_of_its_thread() {
+        let sched = undriven(false, false).unwrap();
+        let site = Location::caller();
+        let begin = |id| {
+            let start = sched.now();
+            sched.begin_aside(site, id, start);
+            Slice { site, id, start, end: start + 5, kept: false }
+        };
+        let polls = |trace: &Trace| -> Vec<(u64, bool)> {
+            let poll = |(_, entry): &(usize, Entry)| match entry.what {
+                What::Poll { id, goes_on, .. } => (id, goes_on),
+                What::Event(_) => unreachable!("nothing happened"),
+            };
+            assert!(trace.entries.iter().all(|(_, entry)| entry.p.is_none()));
+            trace.entries.iter().map(poll).collect()
+        };
+        // One that began before the trace and goes on, one within, one that nobody watched.
+        let long = begin(1);
+        sched.end_aside(begin(2), false);
+        sched.start_trace(&TraceConfig::new()).unwrap();
+        sched.end_aside(begin(3), true);
+        let trace = sched.stop_trace().unwrap();
+        assert_eq!((polls(&trace), trace.threads.len()), (vec![(1, true), (3, false)], 1));
+        // It goes on through a trace in which nothing else happens, and ends.
+        sched.start_trace(&TraceConfig::new()).unwrap();
+        let trace = sched.stop_trace().unwrap();
+        assert_eq!((polls(&trace), trace.threads.len()), (vec![(1, true)], 1));
+        sched.end_aside(long, false);
+        sched.start_trace(&TraceConfig::new()).unwrap();
+        assert!(sched.stop_trace().unwrap().is_empty());
     }
 
     #[test]
