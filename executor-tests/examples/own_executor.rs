@@ -120,6 +120,14 @@ struct Slot<T>(Mutex<(Option<Outcome<T>>, Option<Waker>, bool)>);
 
 type Outcome<T> = Result<T, TaskError>;
 
+impl<T> Drop for Slot<T> {
+    fn drop(&mut self) {
+        let outcome = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).0.take();
+        // Nobody wants it, so nobody hears of a panic in its drop.
+        let _unheard = catch_unwind(AssertUnwindSafe(|| drop(outcome)));
+    }
+}
+
 struct Joins<T>(Arc<Slot<T>>);
 
 impl<T> Future for Joins<T> {
