@@ -157,17 +157,6 @@ impl RuntimeMetrics {
         self.worker(worker).stats.steals.get()
     }
 
-    /// How often a task was put into this P's own queue by the thread that held it: woken or spawned from one
-    /// of its tasks, yielding, or moved there from the global queue.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such P.
-    #[track_caller]
-    pub fn worker_local_schedule_count(&self, worker: usize) -> u64 {
-        self.worker(worker).stats.local.get()
-    }
-
     /// How often this P's queue was full, so that half of it went to the global queue.
     ///
     /// # Panics

@@ -17,7 +17,7 @@
 //!    sysmon forgets one that has waited in line for long: those that run may never come back, and a permit
 //!    for a while is better than nothing.
 //!
-//! Each poll looks at one word, a filter of what is known; without permits being taken it is 0.
+//! Each poll looks at one flag, among those of `observe`, and, while it is set, at a filter of what is known.
 //!
 //! What it changes for such a G: it has no shell while it is polled, so what it readies goes through the
 //! global queue; `block_in_place` in it has nothing to hand over.
@@ -27,6 +27,7 @@ use std::time::Instant;
 
 use super::limits::{EXTRA_PER_P, HOGS_KNOWN, HOG_MEMORY, HOG_PATIENCE};
 use super::observe::trace::Event;
+use super::observe::{Observer, HOGS};
 use super::p::Shell;
 use super::sched::Sched;
 use crate::g::coop;
@@ -104,9 +105,8 @@ impl Hogs {
         Hogs { filter: Padded(AtomicU64::new(0)), known: Mutex::new(Known::default()) }
     }
 
-    /// May it be one? Once per poll, so it is one load.
-    #[inline(always)]
-    pub(super) fn maybe(&self, id: Id) -> bool {
+    /// May it be one?
+    fn maybe(&self, id: Id) -> bool {
         // Relaxed: a hint.
         self.filter.load(Relaxed) & bit(id) != 0
     }
@@ -119,8 +119,9 @@ impl Hogs {
     }
 
     /// After a change of what is known, under the lock.
-    fn refilter(&self, known: &Known) {
+    fn refilter(&self, known: &Known, observer: &Observer) {
         self.filter.store(known.hogs.iter().fold(0, |bits, hog| bits | bit(hog.id)), Relaxed);
+        observer.set(HOGS, !known.hogs.is_empty());
     }
 }
 
@@ -138,12 +139,20 @@ impl Sched {
             known.hogs.pop_front();
         }
         known.hogs.push_back(Entry { id, why, at: self.clock_now() });
-        self.hogs.refilter(&known);
+        self.hogs.refilter(&known, &self.observe);
+    }
+
+    /// Is any known? Once per poll, and the flags are loaded there anyway.
+    #[inline(always)]
+    pub(super) fn knows_hogs(&self) -> bool {
+        self.observe.flags() & HOGS != 0
     }
 
     /// Step 2, for the G that is next.
-    #[cold]
     pub(super) fn hog(&self, g: G) -> Hog {
+        if !self.hogs.maybe(g.header().id) {
+            return Hog::No(g);
+        }
         if !self.has_m_for_p() {
             return Hog::No(g);
         }
@@ -196,7 +205,7 @@ impl Sched {
             let mut known = self.hogs.known.lock();
             if end - start < short / 2 || matches!(ran, Ran::Done) {
                 known.forget(id);
-                self.hogs.refilter(&known);
+                self.hogs.refilter(&known, &self.observe);
             } else if let Some(hog) = known.hogs.iter_mut().find(|hog| hog.id == id) {
                 hog.at = end;
             }
@@ -233,7 +242,7 @@ impl Sched {
         if !waiting {
             known.hogs.retain(|hog| now.saturating_duration_since(hog.at) < HOG_MEMORY);
         }
-        self.hogs.refilter(&known);
+        self.hogs.refilter(&known, &self.observe);
         drop(known);
         late.map(|(g, _)| self.inject(g)).is_some()
     }

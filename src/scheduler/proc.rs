@@ -20,6 +20,7 @@ use super::sched::Sched;
 use super::spin::Spin;
 use super::steal::StealOrder;
 use crate::g::coop;
+use crate::g::id::Id;
 use crate::g::raw::G;
 use crate::g::run::Ran;
 use crate::primitives::rand::Rand;
@@ -41,6 +42,8 @@ pub(super) struct Local {
     pub(super) ready: Vec<Waker>,
     pub(super) foreign: Vec<Waker>,
     spin: Spin,
+    /// What was polled last.
+    pub(super) polled: Option<Id>,
     /// When this M got its P.
     busy_since: Instant,
 }
@@ -54,6 +57,7 @@ impl Local {
             ready: Vec::new(),
             foreign: Vec::new(),
             spin: Spin::new(spin_ns),
+            polled: None,
             busy_since: Instant::now(),
         }
     }
@@ -90,7 +94,8 @@ impl Sched {
         let Some(shell) = context::shell_of(self) else {
             unreachable!("find_runnable answered a G without a P")
         };
-        let g = if self.hogs.maybe(g.header().id) {
+        local.polled = Some(g.header().id);
+        let g = if self.knows_hogs() {
             match self.hog(g) {
                 Hog::No(g) => g,
                 Hog::Aside(g, why) => return self.run_aside(shell, g, why),
@@ -108,7 +113,6 @@ impl Sched {
         shell.begin_slice(inherit);
         shell.stats.polls.add(1);
         shell.set_in_poll(true);
-        let id = g.header().id;
         let ran = {
             let _budget = coop::enter(Some(&shell.p().preempt));
             self.run_g(shell, g)
@@ -118,11 +122,6 @@ impl Sched {
         match (context::shell_of(self), ran) {
             (Some(shell), ran) => {
                 shell.set_in_poll(false);
-                if shell.role() == Role::Blocked && !matches!(ran, Ran::Done) {
-                    if let Some(why) = shell.why() {
-                        self.learn_hog(id, why);
-                    }
-                }
                 if let Ran::Woken(g) = ran {
                     // Yielded: behind everybody here, or, with its slice over, behind everybody.
                     // Relaxed: a hint.

@@ -93,7 +93,6 @@ impl Sched {
     #[inline]
     pub(super) fn runqput(&self, shell: Shell<'_>, g: G, next: bool) -> bool {
         self.observe_queued(&g);
-        shell.stats.local.add(1);
         let kicked = match shell.role() {
             // Our permit was taken away: what we ready is for others, at once.
             Role::Blocked => {

@@ -171,6 +171,10 @@ impl Sched {
     /// As [`regain`](Self::regain), for an M that may be searching.
     #[cold]
     pub(super) fn regain_or_stop(&self, local: &mut super::proc::Local, shell: Shell<'_>) -> bool {
+        // Taken, because the id is that of the last poll: foreign wakers that last are nobody's.
+        if let (Some(id), Some(why)) = (local.polled.take(), shell.why()) {
+            self.learn_hog(id, why);
+        }
         if self.regain(shell) {
             return true;
         }

@@ -106,8 +106,6 @@ pub(crate) struct Stats {
     pub(crate) stolen: Counter,
     /// Gs made here.
     pub(crate) spawns: Counter,
-    /// Gs put into the ring or runnext by the owner, those it moved included.
-    pub(crate) local: Counter,
     /// Times that half of a full ring went to the global queue.
     pub(crate) overflows: Counter,
     /// Nanoseconds in which an M held this shell with its permit.
@@ -123,7 +121,6 @@ impl Stats {
             steals: Counter::new(),
             stolen: Counter::new(),
             spawns: Counter::new(),
-            local: Counter::new(),
             overflows: Counter::new(),
             busy_ns: Counter::new(),
         }
