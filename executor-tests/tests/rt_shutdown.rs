@@ -678,3 +678,22 @@ fn timers_outlive_polls_under_way() {
     go_on.send(()).unwrap();
     assert!(has_ended.recv().unwrap(), "the sleep panicked or was over at once");
 }
+
+#[test]
+fn a_sleep_after_the_end_says_so() {
+    // First waited for when the runtime is gone, by a thread that had no shell there before.
+    for runtime in flavours() {
+        let handle = runtime.handle().clone();
+        let entered = handle.enter();
+        let sleep = gmp::time::sleep(Duration::from_secs(1000));
+        drop(entered);
+        runtime.shutdown_timeout(Duration::from_secs(5));
+        let waited = thread::spawn(move || {
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handle.block_on(sleep)))
+        });
+        let panic = within_patience(|| waited.join().unwrap()).unwrap_err();
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap();
+        assert!(text.contains("is being shutdown"), "{text}");
+    }
+}

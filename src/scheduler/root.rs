@@ -107,6 +107,10 @@ impl<'a> RootShell<'a> {
             sched.spare_shell(&mut locked)
         };
         let p = p.get(sched);
+        if sched.is_closed() {
+            // It may have been made after all timers were ended.
+            sched.end_timers(p);
+        }
         p.set_role(Role::Root);
         // Relaxed: a hint for `fair_look`; second looks go by the role.
         sched.nunattended.fetch_add(1, Relaxed);

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use super::config::Flavor;
 use super::context;
-use super::p::Shell;
+use super::p::{Shell, P};
 use super::sched::{Locked, Sched, SchedRef};
 use crate::primitives::foreign;
 use crate::primitives::sync::atomic::{fence, Ordering::SeqCst};
@@ -155,6 +155,15 @@ impl Sched {
             drop(g);
         }
         self.drop_hogs();
+    }
+
+    /// Wakes whoever waits for a timer of this shell, to see the end. Later ones see it at once.
+    pub(super) fn end_timers(&self, p: &P) {
+        let mut wakers: Vec<Waker> = Vec::new();
+        p.timers.shutdown(&mut wakers);
+        for waker in wakers {
+            foreign::call(|| waker.wake());
+        }
     }
 
     /// Step 6.
