@@ -104,8 +104,9 @@ pub(crate) const SYSMON_SUSPECT: Duration = Duration::from_micros(250);
 /// sysmon's longest sleep while Ps are busy: so long may a poll go on before sysmon first sees it.
 pub(crate) const SYSMON_BUSY: Duration = Duration::from_millis(5);
 
-/// sysmon's longest sleep while there is life at all. Go's.
-pub(crate) const SYSMON_MAX: Duration = Duration::from_millis(10);
+/// sysmon's longest sleep while single events come to an idle scheduler. Go's is 10 ms; but each wake-up
+/// costs tens of microseconds on some machines, and sysmon is to stay below a thousandth of a core.
+pub(crate) const SYSMON_MAX: Duration = Duration::from_millis(60);
 
 /// How often sysmon looks whether affinity or the cgroup's quota have changed. Go's.
 pub(crate) const LIMIT_INTERVAL: Duration = Duration::from_secs(1);
@@ -113,9 +114,9 @@ pub(crate) const LIMIT_INTERVAL: Duration = Duration::from_secs(1);
 /// Rounds without an event before sysmon sleeps twice as long.
 pub(crate) const SYSMON_SLOW_ROUNDS: u32 = 5;
 
-/// Rounds in which no P polled anything before sysmon sleeps for good, if all permits are idle. At the
-/// longest pace that is a tenth of a second, so that a 10 ms interval does not wake it each time.
-pub(crate) const SYSMON_DEEP_ROUNDS: u32 = 10;
+/// How long no P must have polled anything before sysmon sleeps for good, if all permits are idle: long enough
+/// that a 10 ms interval does not wake it each time.
+pub(crate) const SYSMON_QUIET: Duration = Duration::from_millis(100);
 
 /// How long the poller may go unpolled. Go's.
 pub(crate) const SYSMON_NETPOLL_STALE: Duration = Duration::from_millis(10);

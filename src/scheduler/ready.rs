@@ -220,8 +220,7 @@ impl Sched {
         }
         // Relaxed: ordered by the fence.
         if self.npidle.load(Relaxed) == 0 {
-            // Everybody is busy. If one of them stays so for long, sysmon sees to it.
-            self.leave_to_sysmon();
+            self.work_for_sysmon();
         } else if self.nmspinning.load(Relaxed) == 0 {
             self.wakep_slow();
         }

@@ -9,7 +9,7 @@
 //!    how many Ps there shall be, the number follows.
 //!
 //! Pace: a millisecond after something happened, twice as long after every few rounds without, up to
-//! 5 ms while Ps are busy and 10 ms while there is life at all. When all permits are idle and no poll has
+//! 5 ms while Ps are busy and 60 ms while single events come. When all permits are idle and no poll has
 //! taken place for a while it sleeps for good, and the next thread that takes a permit wakes it
 //! (`acquirep`): so an idle process has no wake-ups, and work that comes in single events does not wake it
 //! each time.
@@ -19,13 +19,13 @@
 //!
 //! `sysmon_wants` is what others go by when they leave something to it: [`START`] if there is no sysmon
 //! yet, so a program that never leaves it anything does not pay for the thread; [`WORK`] if it sleeps long
-//! although everybody is inside of a poll that lasts, because nothing waited so far.
+//! and wants to be woken by work that finds no idle permit.
 
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::limits::{
-    LIMIT_INTERVAL, SYSMON_BUSY, SYSMON_DEEP_ROUNDS, SYSMON_MAX, SYSMON_MIN, SYSMON_NETPOLL_STALE,
+    LIMIT_INTERVAL, SYSMON_BUSY, SYSMON_MAX, SYSMON_MIN, SYSMON_NETPOLL_STALE, SYSMON_QUIET,
     SYSMON_SLOW_ROUNDS, SYSMON_SUSPECT,
 };
 use super::procs::DefaultProcs;
@@ -59,6 +59,15 @@ impl Sched {
     #[inline]
     pub(super) fn leave_to_sysmon(&self) {
         // Relaxed: who sees it late asks once too often, or once too late: sysmon comes anyway.
+        if self.sysmon_wants.load(Relaxed) == START {
+            self.tell_sysmon();
+        }
+    }
+
+    /// There is work, and no permit is idle: if the Ms that have them stay where they are, sysmon is needed.
+    #[inline]
+    pub(super) fn work_for_sysmon(&self) {
+        // Relaxed: as above.
         if self.sysmon_wants.load(Relaxed) != NOTHING {
             self.tell_sysmon();
         }
@@ -129,7 +138,7 @@ impl Drop for WakeAll {
 fn sysmon(sched: &SchedRef) {
     let mut rounds = Rounds::new(sched);
     let mut delay = SYSMON_MIN;
-    let (mut slow, mut quiet) = (0, 0);
+    let (mut slow, mut quiet_since) = (0, Instant::now());
     loop {
         // Who observes may want to be called sooner, and then there is no deep sleep.
         let most = sched.observe_round();
@@ -150,18 +159,18 @@ fn sysmon(sched: &SchedRef) {
             }
             delay = delay.clamp(SYSMON_MIN, if look.busy { SYSMON_BUSY } else { SYSMON_MAX });
         }
-        if look.all_stuck && delay > SYSMON_MIN {
+        if (look.all_stuck || !look.busy) && delay > SYSMON_MIN {
             // Nothing waits yet. Who brings something tells us; who did so before it could see this is
             // seen at the next round.
             sched.sysmon_wants.store(WORK, Relaxed);
         }
-        quiet = if look.moved || look.acted { 0 } else { quiet + 1 };
-        if quiet >= SYSMON_DEEP_ROUNDS && most.is_none() {
-            quiet = 0;
-            if sched.announce_deep_sleep() {
-                sched.sysmon_note.sleep();
-                (delay, slow) = (SYSMON_MIN, 0);
-            }
+        if look.moved || look.acted {
+            quiet_since = Instant::now();
+        }
+        let quiet = quiet_since.elapsed() >= SYSMON_QUIET && most.is_none();
+        if quiet && sched.announce_deep_sleep() {
+            sched.sysmon_note.sleep();
+            (delay, slow) = (SYSMON_MIN, 0);
         }
     }
 }
