@@ -3,6 +3,8 @@
 
 use std::any::Any;
 use std::panic::{catch_unwind, AssertUnwindSafe};
+#[cfg(feature = "__scheduler")]
+use std::task::Waker;
 
 /// Calls it. `None`: it panicked.
 pub(crate) fn call<R>(f: impl FnOnce() -> R) -> Option<R> {
@@ -12,6 +14,14 @@ pub(crate) fn call<R>(f: impl FnOnce() -> R) -> Option<R> {
             discard(payload);
             None
         }
+    }
+}
+
+/// Wakes them all, whatever one of them does.
+#[cfg(feature = "__scheduler")]
+pub(crate) fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        call(|| waker.wake());
     }
 }
 

@@ -25,7 +25,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::limits::{EXTRA_PER_P, HOGS_KNOWN, HOG_MEMORY, HOG_PATIENCE};
+use super::limits::{HOGS_KNOWN, HOG_MEMORY, HOG_PATIENCE};
 use super::observe::trace::Event;
 use super::observe::{Observer, HOGS};
 use super::p::Shell;
@@ -150,19 +150,14 @@ impl Sched {
 
     /// Step 2, for the G that is next.
     pub(super) fn hog(&self, g: G) -> Hog {
-        if !self.hogs.maybe(g.header().id) {
-            return Hog::No(g);
-        }
-        if !self.has_m_for_p() {
+        if !self.hogs.maybe(g.header().id) || !self.has_m_for_p() {
             return Hog::No(g);
         }
         let mut known = self.hogs.known.lock();
         let Some(why) = known.why(g.header().id) else { return Hog::No(g) };
         let most = match why {
             Why::Computes => self.procs(),
-            Why::Blocks => {
-                self.config.retake.max_extra.unwrap_or_else(|| EXTRA_PER_P * self.procs())
-            }
+            Why::Blocks => self.max_extra(),
         };
         let line = known.line(why);
         if line.running >= most {
@@ -173,12 +168,11 @@ impl Sched {
         Hog::Aside(g, why)
     }
 
-    /// Is there an M for the P that is handed over, or may one be made?
+    /// Is there an M for the P that is handed over, or may one be made? Not if that failed the last time.
     fn has_m_for_p(&self) -> bool {
         let locked = self.lock.lock();
         // Relaxed: written under the lock.
-        !locked.midle.is_empty()
-            || (locked.threads.len() < self.config.max_threads && !self.no_threads.load(Relaxed))
+        self.has_m(&locked) && (!locked.midle.is_empty() || !self.no_threads.load(Relaxed))
     }
 
     /// Polls it without a permit. This M has no P then, unless one is idle.

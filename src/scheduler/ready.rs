@@ -190,9 +190,7 @@ impl Sched {
         // `block_in_place` in a waker keeps the shell, which the caller goes on with; sysmon takes the
         // permit if it lasts.
         let _may = block::allow();
-        for waker in foreign.drain(..) {
-            foreign::call(|| waker.wake());
-        }
+        foreign::wake_all(foreign.drain(..));
         if let Some(shell) = shell {
             shell.set_in_poll(false);
         }

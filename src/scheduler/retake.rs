@@ -79,9 +79,17 @@ impl Sched {
 
     /// Room under the caps, for one more M that runs Gs beside the one that is stuck?
     fn may_have_more(&self, locked: &Locked) -> bool {
-        let most = self.config.retake.max_extra.unwrap_or_else(|| EXTRA_PER_P * self.procs());
-        locked.nmarked < most
-            && (!locked.midle.is_empty() || locked.threads.len() < self.config.max_threads)
+        locked.nmarked < self.max_extra() && self.has_m(locked)
+    }
+
+    /// Most polls at a time that go on without a permit because they block.
+    pub(super) fn max_extra(&self) -> usize {
+        self.config.retake.max_extra.unwrap_or_else(|| EXTRA_PER_P * self.procs())
+    }
+
+    /// Is an M idle, or may one be made?
+    pub(super) fn has_m(&self, locked: &Locked) -> bool {
+        !locked.midle.is_empty() || locked.threads.len() < self.config.max_threads
     }
 
     /// A shell of nobody, with an empty queue.

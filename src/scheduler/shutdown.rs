@@ -161,9 +161,7 @@ impl Sched {
     pub(super) fn end_timers(&self, p: &P) {
         let mut wakers: Vec<Waker> = Vec::new();
         p.timers.shutdown(&mut wakers);
-        for waker in wakers {
-            foreign::call(|| waker.wake());
-        }
+        foreign::wake_all(wakers);
     }
 
     /// Step 6.
@@ -173,9 +171,7 @@ impl Sched {
             p.timers.shutdown(&mut wakers);
         }
         self.netpoll.shutdown(&mut wakers);
-        for waker in wakers {
-            foreign::call(|| waker.wake());
-        }
+        foreign::wake_all(wakers);
         let locked = self.lock.lock();
         let mut refs = 0;
         for p in locked.pidle.iter().chain(&locked.spare) {

@@ -128,9 +128,7 @@ struct WakeAll(Vec<Waker>);
 
 impl Drop for WakeAll {
     fn drop(&mut self) {
-        for waker in self.0.drain(..) {
-            foreign::call(|| waker.wake());
-        }
+        foreign::wake_all(self.0.drain(..));
     }
 }
 
