@@ -138,6 +138,39 @@ fn closures_that_block_all_of_their_threads_do_not_stop_tasks() {
     });
 }
 
+/// The only worker is stuck, so sysmon sees to the timer of `block_on`, whose waker is no task's; and what
+/// calls such wakers must not stand in the queue behind closures.
+#[test]
+fn closures_that_block_all_of_their_threads_do_not_hold_up_foreign_wakers() {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(1)
+        .retake(false)
+        .enable_time()
+        .build()
+        .unwrap();
+    let (finish_task, task_finished) = channel::<()>();
+    let (finish_closure, closure_finished) = channel::<()>();
+    let (started, has_started) = channel();
+    let task_started = started.clone();
+    let task = runtime.spawn(async move {
+        task_started.send(()).unwrap();
+        let _ended = task_finished.recv();
+    });
+    let closure = runtime.spawn_blocking(move || {
+        started.send(()).unwrap();
+        let _ended = closure_finished.recv();
+    });
+    has_started.recv().unwrap();
+    has_started.recv().unwrap();
+    runtime.block_on(async { gmp::time::sleep(Duration::from_millis(20)).await });
+    drop((finish_task, finish_closure));
+    runtime.block_on(async {
+        task.await.unwrap();
+        closure.await.unwrap();
+    });
+}
+
 #[test]
 fn threads_of_closures_leave_after_the_keep_alive() {
     let runtime = Builder::new_multi_thread()

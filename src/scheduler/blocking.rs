@@ -105,19 +105,6 @@ where
     handle
 }
 
-/// Runs a closure of the scheduler's own on an M without a permit; dropped, if there can be none.
-pub(super) fn run_on_m<F>(sched: &SchedRef, f: F)
-where
-    F: FnOnce() + Send + 'static,
-{
-    let (g, header) = new_g(Closure(Some(f)), Off, id::next_single(), Location::caller(), false);
-    // SAFETY: the G was made with a handle's reference and interest, and has this output.
-    drop(unsafe { JoinHandle::<()>::new(header) });
-    if let Err(error) = sched.submit_blocking(g) {
-        sched.warn_no_thread(&error);
-    }
-}
-
 impl Sched {
     fn submit_blocking(&self, g: G) -> std::io::Result<()> {
         self.closure_begins();

@@ -52,6 +52,7 @@ pub(crate) mod context;
 #[cfg(feature = "deterministic")]
 pub(crate) mod deterministic;
 pub(crate) mod driver;
+mod errands;
 pub(crate) mod globrunq;
 pub(crate) mod handoff;
 mod hogs;

@@ -18,6 +18,7 @@ use std::time::Instant;
 use super::blocking::Blocking;
 use super::config::Config;
 use super::context;
+use super::errands::Errands;
 use super::globrunq::Globrunq;
 use super::hogs::Hogs;
 use super::m::M;
@@ -81,6 +82,7 @@ pub(crate) struct Sched {
     shells: AppendVec<AtomicPtr<P>>,
     pub(super) netpoll: Netpoll,
     pub(super) blocking: Blocking,
+    pub(super) errands: Errands,
     pub(super) hogs: Hogs,
     /// The all-G shard of threads without a shell, whose owner is who holds this lock.
     foreign: Mutex<Shard>,
@@ -201,6 +203,7 @@ impl Sched {
             shells: AppendVec::new(),
             netpoll,
             blocking: Blocking::new(),
+            errands: Errands::new(),
             hogs: Hogs::new(),
             foreign: Mutex::new(Shard::new(FOREIGN_SHARD)),
             #[cfg(feature = "test-util")]

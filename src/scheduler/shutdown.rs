@@ -172,6 +172,7 @@ impl Sched {
         }
         self.netpoll.shutdown(&mut wakers);
         foreign::wake_all(wakers);
+        self.run_errands();
         let locked = self.lock.lock();
         let mut refs = 0;
         for p in locked.pidle.iter().chain(&locked.spare) {

@@ -119,8 +119,8 @@ impl Sched {
         if self.is_closed() && !broken("stopm_overlooks_close") {
             return Some(Woken::End);
         }
-        if self.blocking_waits(&locked) {
-            // A closure was queued between our last look and this lock.
+        if self.blocking_waits(&locked) || self.errand_waits() {
+            // It was queued between our last look and this lock.
             return Some(Woken::Look);
         }
         // Relaxed: under the lock.
@@ -202,6 +202,7 @@ fn mstart(sched: SchedRef, m: Arc<M>) {
             let _driving = crate::g::block::forbid();
             sched.schedule(&mut local);
         }
+        sched.run_errands();
         sched.run_blocking();
         match sched.stopm(&m) {
             Woken::Look => {}

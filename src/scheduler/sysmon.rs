@@ -31,7 +31,6 @@ use super::limits::{
 use super::procs::DefaultProcs;
 use super::sched::{Sched, SchedRef};
 use super::watch::{Look, Watch};
-use crate::primitives::foreign;
 use crate::primitives::sync::atomic::Ordering::{Acquire, Relaxed};
 use crate::primitives::sync::thread;
 
@@ -120,15 +119,6 @@ impl Sched {
         if self.sysmon_waits.load(Relaxed) && self.sysmon_waits.swap(false, Relaxed) {
             self.sysmon_note.wakeup();
         }
-    }
-}
-
-/// Wakes them when it is dropped, so also if nobody runs the closure that has it.
-struct WakeAll(Vec<Waker>);
-
-impl Drop for WakeAll {
-    fn drop(&mut self) {
-        foreign::wake_all(self.0.drain(..));
     }
 }
 
@@ -250,14 +240,12 @@ impl Rounds {
         self.deliver(sched)
     }
 
-    /// Queues what became ready. Foreign wakers are called by an M without a P: they may take their time,
-    /// and sysmon has none.
+    /// Queues what became ready. Foreign wakers may take their time, and sysmon has none.
     fn deliver(&mut self, sched: &SchedRef) -> bool {
         let any = !self.ready.is_empty();
         sched.queue_wakers(None, &mut self.ready, &mut self.foreign);
         if !self.foreign.is_empty() {
-            let wakers = WakeAll(std::mem::take(&mut self.foreign));
-            super::blocking::run_on_m(sched, move || drop(wakers));
+            sched.send_errand(std::mem::take(&mut self.foreign));
         }
         any
     }

@@ -173,6 +173,7 @@ impl Vm {
             Phase::Poller(was_spinning) => self.enter_poller(sched, was_spinning),
             Phase::InPoller(was_spinning) => self.leave_poller(sched, was_spinning),
             Phase::Closures => {
+                sched.run_errands();
                 if sched.take_blocking_place() {
                     Phase::Closure(true)
                 } else {
