@@ -125,8 +125,8 @@ pub(crate) const SYSMON_NETPOLL_STALE: Duration = Duration::from_millis(10);
 /// sleeps. About what a wake-up across cores costs: to spin longer than that is never cheaper.
 pub(crate) const SPIN_MAX_NS: u64 = 20_000;
 
-/// The shortest spin that is still worth the looks at the clock.
-pub(crate) const SPIN_MIN_NS: u64 = 1_000;
+/// How many spins that found something a thread remembers; one that did not takes two away.
+pub(crate) const SPIN_CREDIT: u32 = 8;
 
 /// After this many sleeps without a spin, one spin is tried again: traffic changes.
 pub(crate) const SPIN_PROBE: u32 = 64;

@@ -2,58 +2,62 @@
 //!
 //! Waking a thread that sleeps costs several microseconds on both sides; handing something to a thread
 //! that spins costs a cache miss. But a spin that finds nothing is wasted, and an idle process must not
-//! burn CPU. So the length adapts: a spin that found something doubles the next one, up to what a wake-up
-//! costs; one that did not halves it, down to none; every 64th time one is tried all the same.
+//! burn CPU. So each thread keeps a saturating count of how its spins went, as a branch predictor does: one
+//! that found something adds to it, one that did not takes away twice as much, and at zero the thread goes
+//! to sleep at once, except every 64th time. A spin always has its full length, what a wake-up costs:
+//! a shorter one would miss whatever comes after a wake-up's time, an answer say, and learn that nothing
+//! comes.
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use super::limits::{SPIN_MIN_NS, SPIN_PROBE};
+use super::limits::{SPIN_CREDIT, SPIN_PROBE};
 use crate::primitives::sync::hint;
 
 /// One thread's memory of how its spins went.
 #[derive(Debug)]
 pub(super) struct Spin {
-    ns: u64,
+    credit: u32,
     skipped: u32,
-    max: u64,
+    max: Duration,
 }
 
 impl Spin {
     /// At most `max` nanoseconds at a time.
     pub(super) fn new(max: u64) -> Spin {
         let max = if max == 0 || alone() { 0 } else { max };
-        Spin { ns: max, skipped: 0, max }
+        Spin { credit: SPIN_CREDIT, skipped: 0, max: Duration::from_nanos(max) }
     }
 
     /// One that never spins.
     pub(super) fn off() -> Spin {
-        Spin { ns: 0, skipped: 0, max: 0 }
+        Spin { credit: 0, skipped: 0, max: Duration::ZERO }
     }
 
     /// Spins until `found` says so (true) or the time is up. `found` is asked about once in a hundred
     /// nanoseconds.
     pub(super) fn until(&mut self, mut found: impl FnMut() -> bool) -> bool {
-        if self.ns < SPIN_MIN_NS {
+        if self.max.is_zero() {
+            return false;
+        }
+        if self.credit == 0 {
             self.skipped += 1;
-            if self.skipped < SPIN_PROBE || self.max == 0 {
+            if self.skipped < SPIN_PROBE {
                 return false;
             }
             self.skipped = 0;
-            self.ns = SPIN_MIN_NS;
         }
         let start = Instant::now();
-        let limit = Duration::from_nanos(self.ns);
         loop {
             for _ in 0..8 {
                 hint::spin_loop();
             }
             if found() {
-                self.ns = (self.ns * 2).min(self.max);
+                self.credit = (self.credit + 1).min(SPIN_CREDIT);
                 return true;
             }
-            if start.elapsed() >= limit {
-                self.ns /= 2;
+            if start.elapsed() >= self.max {
+                self.credit = self.credit.saturating_sub(2);
                 return false;
             }
         }
@@ -84,7 +88,8 @@ mod tests {
 
     #[test]
     fn spins_that_find_nothing_end_but_are_tried_again() {
-        let mut spin = Spin { ns: SPIN_MAX_NS, skipped: 0, max: SPIN_MAX_NS };
+        let max = Duration::from_nanos(SPIN_MAX_NS);
+        let mut spin = Spin { credit: SPIN_CREDIT, skipped: 0, max };
         let mut asked = Vec::new();
         for _ in 0..200 {
             let mut n = 0;
@@ -95,10 +100,13 @@ mod tests {
             asked.push(n);
         }
         let spun = asked.iter().filter(|&&n| n > 0).count();
-        assert!((6..20).contains(&spun), "{spun} of 200 spins for nothing");
-        for _ in 0..2 * SPIN_PROBE {
+        let probes = 200 / SPIN_PROBE;
+        let most = SPIN_CREDIT.div_ceil(2) + probes;
+        assert!((probes..=most).contains(&(spun as u32)), "{spun} of 200 spins for nothing");
+        // One success, however long after, and the next ones are spins again.
+        for _ in 0..SPIN_PROBE {
             spin.until(|| true);
         }
-        assert_eq!(spin.ns, SPIN_MAX_NS, "success brings them back");
+        assert!(spin.until(|| true), "success brings them back");
     }
 }
