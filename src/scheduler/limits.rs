@@ -114,6 +114,9 @@ pub(crate) const LIMIT_INTERVAL: Duration = Duration::from_secs(1);
 /// Rounds without an event before sysmon sleeps twice as long.
 pub(crate) const SYSMON_SLOW_ROUNDS: u32 = 5;
 
+/// How long a thread in `block_on` sleeps in sysmon's place before sysmon gets a thread.
+pub(crate) const SYSMON_STAND_IN: Duration = Duration::from_millis(1);
+
 /// How long no P must have polled anything before sysmon sleeps for good, if all permits are idle: long enough
 /// that a 10 ms interval does not wake it each time.
 pub(crate) const SYSMON_QUIET: Duration = Duration::from_millis(100);

@@ -16,6 +16,7 @@ use super::context;
 use super::p::{Role, Shell, P};
 use super::sched::{PPtr, Sched, SchedRef};
 use super::spin::Spin;
+use super::sysmon::StandIn;
 use crate::g::{block, coop};
 use crate::primitives::note::Note;
 use crate::primitives::sync::atomic::Ordering::Relaxed;
@@ -69,6 +70,7 @@ pub(crate) fn block_on<F: Future>(sched: &SchedRef, future: F) -> F::Output {
         return play.root(sched, &root.note, || poll_once(future.as_mut(), &waker));
     }
     let mut spin = Spin::new(sched.config.spin_ns);
+    let mut stand_in = StandIn::new();
     let mut waited = false;
     loop {
         if let Poll::Ready(output) = poll_once(future.as_mut(), &waker) {
@@ -80,7 +82,7 @@ pub(crate) fn block_on<F: Future>(sched: &SchedRef, future: F) -> F::Output {
             spin.until(|| root.note.is_notified());
         }
         waited = true;
-        root.note.sleep();
+        stand_in.sleep(sched, &root.note);
     }
 }
 

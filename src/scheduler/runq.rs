@@ -123,6 +123,14 @@ impl Runq {
         !self.runnext.load(Relaxed).is_null()
     }
 
+    /// Anyone. As `has_next`, and if the answer is no, whoever puts one from now on sees what the caller wrote
+    /// before.
+    pub(crate) fn has_next_or_tells(&self) -> bool {
+        let null = std::ptr::null_mut();
+        // Ordering(runnext): AcqRel: a swap of nothing for nothing comes before or after that of `put_next`.
+        self.runnext.compare_exchange(null, null, AcqRel, Acquire).is_err()
+    }
+
     /// Owner only. Appends to the ring, or answers what has to go to the global queue.
     #[inline]
     pub(crate) fn put(&self, g: G) -> Option<Spill> {

@@ -108,6 +108,9 @@ pub(super) struct Locked {
     pub(super) threads: Vec<Thread>,
     pub(super) sysmon_started: bool,
     pub(super) sysmon: Option<thread::JoinHandle<()>>,
+    /// Threads in `block_on` that stand in for sysmon, and whether something was left to them.
+    pub(super) stand_ins: usize,
+    pub(super) sysmon_owed: bool,
     /// After the close: Ms that have ended.
     pub(super) mexited: usize,
     /// After the close: the last M to end does step 6 of the shutdown.
@@ -172,6 +175,8 @@ impl Sched {
                 threads: Vec::with_capacity(procs + 1),
                 sysmon_started: false,
                 sysmon: None,
+                stand_ins: 0,
+                sysmon_owed: false,
                 mexited: 0,
                 remainder_left: false,
                 nmarked: 0,

@@ -17,6 +17,12 @@
 //! Deep sleep against the next permit: sysmon checks "all idle" and announces its sleep under
 //! `sched.lock`; a permit is taken under that lock, and its taker looks for the announcement afterwards.
 //!
+//! **The stand-in.** A thread costs more than a short program. A thread in `block_on` that goes to sleep
+//! before there is a sysmon sleeps for the first millisecond with a time-out ([`StandIn`]): what is left to
+//! sysmon meanwhile is noted under `sched.lock`, and the thread is started when the time is over. If the
+//! root is woken before, it starts it only if something still waits; else the next that has something to
+//! leave does, as if nobody had stood in.
+//!
 //! `sysmon_wants` is what others go by when they leave something to it: [`START`] if there is no sysmon
 //! yet, so a program that never leaves it anything does not pay for the thread; [`WORK`] if it sleeps long
 //! and wants to be woken by work that finds no idle permit.
@@ -26,12 +32,16 @@ use std::time::{Duration, Instant};
 
 use super::limits::{
     LIMIT_INTERVAL, SYSMON_BUSY, SYSMON_MAX, SYSMON_MIN, SYSMON_NETPOLL_STALE, SYSMON_QUIET,
-    SYSMON_SLOW_ROUNDS, SYSMON_SUSPECT,
+    SYSMON_SLOW_ROUNDS, SYSMON_STAND_IN, SYSMON_SUSPECT,
 };
 use super::procs::DefaultProcs;
 use super::sched::{Sched, SchedRef};
 use super::watch::{Look, Watch};
-use crate::primitives::sync::atomic::Ordering::{Acquire, Relaxed};
+use crate::primitives::note::Note;
+use crate::primitives::sync::atomic::{
+    fence,
+    Ordering::{Acquire, Relaxed, SeqCst},
+};
 use crate::primitives::sync::thread;
 
 /// Nobody has to tell sysmon anything: it comes by itself, or there never will be one.
@@ -86,6 +96,12 @@ impl Sched {
         {
             let mut locked = self.lock.lock();
             if locked.sysmon_started || self.is_closed() {
+                return;
+            }
+            if locked.stand_ins > 0 {
+                locked.sysmon_owed = true;
+                // Relaxed: as its readers.
+                self.sysmon_wants.store(NOTHING, Relaxed);
                 return;
             }
             locked.sysmon_started = true;
@@ -163,7 +179,66 @@ fn sysmon(sched: &SchedRef) {
     }
 }
 
+/// A root that sleeps in sysmon's place, for the first millisecond of a `block_on`. See the module's text.
+pub(super) struct StandIn {
+    /// From the first sleep on.
+    until: Option<Instant>,
+}
+
+impl StandIn {
+    pub(super) fn new() -> StandIn {
+        StandIn { until: None }
+    }
+
+    /// Sleeps until the note is woken.
+    pub(super) fn sleep(&mut self, sched: &Sched, note: &Note) {
+        // Relaxed: as its writers; mostly there is a sysmon, or never will be one.
+        if sched.sysmon_wants.load(Relaxed) == START {
+            let now = Instant::now();
+            let until = *self.until.get_or_insert(now + SYSMON_STAND_IN);
+            if now < until {
+                sched.lock.lock().stand_ins += 1;
+                let woken = note.sleep_timeout(until - now);
+                sched.end_stand_in(woken);
+                if woken {
+                    return;
+                }
+            }
+        }
+        note.sleep();
+    }
+}
+
 impl Sched {
+    fn end_stand_in(&self, woken: bool) {
+        let owed = {
+            let mut locked = self.lock.lock();
+            locked.stand_ins -= 1;
+            // Another one that stands in takes it over.
+            let owed = locked.sysmon_owed && locked.stand_ins == 0;
+            if owed {
+                locked.sysmon_owed = false;
+                // Relaxed: as its readers.
+                self.sysmon_wants.store(START, Relaxed);
+            }
+            owed
+        };
+        // Ordering(stand-in): full fence between `START` above and the looks; pairs with those in `wakep` and
+        // `timer_added`: what came before is seen here, who comes later finds `START`. A lone runnext is put
+        // without a fence: `has_next_or_tells` stands for it.
+        fence(SeqCst);
+        if owed && (!woken || self.is_waited_for()) {
+            self.start_sysmon();
+        }
+    }
+
+    /// Is there anything that an M has to come to, and sysmon if none does?
+    fn is_waited_for(&self) -> bool {
+        self.anything_queued(true)
+            || self.shells().any(|p| p.runq.has_next_or_tells())
+            || self.earliest_timer() != u64::MAX
+    }
+
     /// True: every permit is idle, nothing waits that nobody looks after, and whoever takes a permit will
     /// wake us.
     fn announce_deep_sleep(&self) -> bool {
