@@ -59,6 +59,30 @@ fn b_all_blocked_and_the_rest_goes_on() {
     }
 }
 
+/// Until there is a sysmon, the root of a `block_on` stands in for it; what was left to one that then goes
+/// away is not forgotten.
+#[test]
+fn what_was_left_to_a_root_that_is_gone_is_run() {
+    for _ in 0..20 {
+        let runtime = runtime(1);
+        let (tell_root, root_told) = gmp::sync::oneshot::channel();
+        let (tell, told) = mpsc::channel();
+        let (release, wait) = mpsc::channel::<()>();
+        let blocks = async move {
+            // The only thing that is left: a lone runnext behind a poll that does not end.
+            gmp::spawn(async move { tell.send(()).unwrap() });
+            tell_root.send(()).unwrap();
+            let _released = wait.recv();
+        };
+        runtime.block_on(async {
+            gmp::spawn(blocks);
+            root_told.await.unwrap();
+        });
+        told.recv_timeout(PATIENCE).unwrap();
+        drop(release);
+    }
+}
+
 #[test]
 fn a_poll_that_computes_loses_its_permit() {
     let runtime = runtime(1);

@@ -53,6 +53,15 @@ fn locked() -> *mut Header {
     (&raw const MARK).cast_mut().cast()
 }
 
+/// The number of live Gs, from the sum of the shards' [`balance`](Shard::balance): roughly while others run.
+pub(crate) fn live(balance: usize) -> usize {
+    if balance > isize::MAX as usize {
+        0
+    } else {
+        balance
+    }
+}
+
 /// See the module's text.
 pub(crate) struct Shard {
     number: u32,
@@ -60,9 +69,10 @@ pub(crate) struct Shard {
     owner: UnsafeCell<Owner>,
     /// Slots freed by others.
     freed: Padded<AtomicU32>,
-    /// Gs removed by others.
+    /// Gs removed by threads without a shard.
     removed_elsewhere: AtomicUsize,
-    /// Gs inserted minus Gs removed by the owner. Written by the owner alone, may pass below zero.
+    /// Gs inserted minus Gs, of any shard, removed by the owner. Written by the owner alone, may pass below
+    /// zero.
     balance: AtomicUsize,
 }
 
@@ -143,9 +153,9 @@ impl Shard {
     /// # Safety
     ///
     /// The G was inserted here under this slot, and only its completion, which happens once, calls this.
-    /// With `owner` the caller is the owner.
+    /// `own` is a shard of the caller's, this one or another.
     #[inline]
-    pub(crate) unsafe fn remove(&self, place: Place, header: NonNull<Header>, owner: bool) {
+    pub(crate) unsafe fn remove(&self, place: Place, header: NonNull<Header>, own: Option<&Shard>) {
         let slot = self.slots.get(place.slot as usize).expect("listed slot");
         if broken("allg_remove_store") {
             // Seeded break: a store does not wait for a walker that is about to make a reference.
@@ -164,7 +174,7 @@ impl Shard {
                 thread::yield_now();
             }
         }
-        if owner {
+        if own.is_some_and(|own| std::ptr::eq(own, self)) {
             self.owner.with_mut(|o| {
                 // SAFETY: the caller is the owner.
                 let o = unsafe { &mut *o };
@@ -172,8 +182,6 @@ impl Shard {
                 slot.next_free.store(o.free, Relaxed);
                 o.free = place.slot;
             });
-            // Relaxed: a statistic with a single writer.
-            self.balance.store(self.balance.load(Relaxed).wrapping_sub(1), Relaxed);
         } else {
             // Relaxed: the swap below checks it.
             let mut head = self.freed.load(Relaxed);
@@ -186,8 +194,14 @@ impl Shard {
                     Err(seen) => head = seen,
                 }
             }
+        }
+        match own {
+            // Relaxed: a statistic with a single writer.
+            Some(own) => own.balance.store(own.balance.load(Relaxed).wrapping_sub(1), Relaxed),
             // Relaxed: a statistic.
-            self.removed_elsewhere.fetch_add(1, Relaxed);
+            None => {
+                self.removed_elsewhere.fetch_add(1, Relaxed);
+            }
         }
     }
 
@@ -201,16 +215,12 @@ impl Shard {
         }
     }
 
-    /// Live Gs of this shard, roughly while others run.
-    pub(crate) fn live(&self) -> usize {
+    /// What this shard adds to the number of live Gs: below zero (it wraps), if its owner has removed many
+    /// that others have made.
+    pub(crate) fn balance(&self) -> usize {
         // Relaxed: statistics.
         let removed = self.removed_elsewhere.load(Relaxed);
-        let live = self.balance.load(Relaxed).wrapping_sub(removed);
-        if live > isize::MAX as usize {
-            0
-        } else {
-            live
-        }
+        self.balance.load(Relaxed).wrapping_sub(removed)
     }
 }
 

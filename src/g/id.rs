@@ -1,6 +1,5 @@
-//! Ids of Gs, and which G this thread is running.
+//! Ids of Gs.
 
-use std::cell::Cell;
 use std::fmt;
 use std::num::NonZeroU64;
 
@@ -34,28 +33,4 @@ pub(crate) fn next_single() -> Id {
     // Relaxed: only the value has to be unique.
     let id = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     Id(NonZeroU64::new(id).expect("ids start at one"))
-}
-
-thread_local_const! {
-    static CURRENT: Cell<Option<Id>> = Cell::new(None);
-}
-
-/// The G whose future or output this thread is polling or dropping.
-pub(crate) fn current() -> Option<Id> {
-    CURRENT.try_with(Cell::get).ok().flatten()
-}
-
-/// Makes `id` the current one until the guard is dropped.
-#[inline]
-pub(crate) fn enter(id: Id) -> CurrentGuard {
-    CurrentGuard(CURRENT.try_with(|c| c.replace(Some(id))).ok().flatten())
-}
-
-pub(crate) struct CurrentGuard(Option<Id>);
-
-impl Drop for CurrentGuard {
-    #[inline]
-    fn drop(&mut self) {
-        let _ = CURRENT.try_with(|c| c.set(self.0));
-    }
 }

@@ -13,6 +13,7 @@ pub(crate) mod allg;
 pub(crate) mod block;
 pub(crate) mod cell;
 pub(crate) mod coop;
+pub(crate) mod current;
 pub(crate) mod id;
 pub(crate) mod join;
 #[cfg(all(test, gmp_loom))]

@@ -15,7 +15,7 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
 
 use super::cell::{Cell, Header, Stage};
-use super::id;
+use super::current;
 use super::join::JoinError;
 use super::raw::{self, G};
 use super::state::{Completed, EndPoll, Released, StartPoll};
@@ -62,14 +62,17 @@ pub(super) unsafe fn run<T: Future, S: Schedule>(header: NonNull<Header>) -> Ran
             return Ran::Done;
         }
     }
-    let _id = id::enter(this.header.id);
+    let frame = current::enter_poll(this.header.id, header.as_ptr().cast());
     // SAFETY: we hold RUNNING, so the stage is ours.
-    if let Poll::Ready(()) = unsafe { poll_stage(header, this) } {
+    let polled = unsafe { poll_stage(header, this) };
+    // Also before it completes: its address may then be another G's.
+    let woken = frame.end_poll();
+    if let Poll::Ready(()) = polled {
         // SAFETY: RUNNING and the queue's reference are ours, the stage holds the output.
         unsafe { complete::<T, S>(header, 1) };
         return Ran::Done;
     }
-    match state.end_poll() {
+    match state.end_poll(woken) {
         EndPoll::Wait => Ran::Waiting,
         // SAFETY: `end_poll` left the queue's reference with us.
         EndPoll::Requeue => Ran::Woken(unsafe { G::from_raw(header) }),
@@ -158,7 +161,7 @@ unsafe fn cancel_and_complete<T: Future, S: Schedule>(header: NonNull<Header>, r
     let this = unsafe { cell::<T, S>(header) };
     let id = this.header.id;
     {
-        let _id = id::enter(id);
+        let _id = current::enter(id);
         // SAFETY: RUNNING makes the stage ours.
         let output = match unsafe { drop_stage(this) } {
             None => JoinError::cancelled(id),
@@ -369,7 +372,7 @@ pub(super) unsafe fn drop_join_handle<T: Future, S: Schedule>(header: NonNull<He
                 return;
             }
             {
-                let _id = id::enter(this.header.id);
+                let _id = current::enter(this.header.id);
                 // SAFETY: COMPLETE with our interest still set: the output is ours.
                 unsafe { discard_stage(this) };
             }

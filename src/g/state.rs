@@ -270,9 +270,9 @@ impl State {
         })
     }
 
-    /// Edges 2 and 3, after a poll that answered Pending.
+    /// Edges 2 and 3, after a poll that answered Pending. `woken`: the G has woken itself (`current.rs`).
     #[inline]
-    pub(crate) fn end_poll(&self) -> EndPoll {
+    pub(crate) fn end_poll(&self, woken: bool) -> EndPoll {
         if broken("end_poll_store") {
             // Seeded break: a plain store loses a wake that came during the poll.
             let s = self.load();
@@ -284,8 +284,8 @@ impl State {
             if s.is_cancelled() {
                 return Err(EndPoll::Cancel);
             }
-            if s.is_notified() {
-                return Ok((s.0 & !RUNNING, EndPoll::Requeue));
+            if woken || s.is_notified() {
+                return Ok(((s.0 & !RUNNING) | NOTIFIED, EndPoll::Requeue));
             }
             let given_up = if broken("end_poll_keeps_ref") { 0 } else { REF_ONE };
             let new = (s.0 & !RUNNING) - given_up;
@@ -482,10 +482,10 @@ mod tests {
         assert_eq!(s.start_poll(), StartPoll::Run);
         assert!(!s.wake_by_ref(), "the running M puts it back, not the waker");
         assert!(!s.wake_by_ref());
-        assert_eq!(s.end_poll(), EndPoll::Requeue);
+        assert_eq!(s.end_poll(false), EndPoll::Requeue);
         assert_eq!(s.load().refs(), 3);
         assert_eq!(s.start_poll(), StartPoll::Run);
-        assert_eq!(s.end_poll(), EndPoll::Wait);
+        assert_eq!(s.end_poll(false), EndPoll::Wait);
         assert_eq!(s.load().refs(), 2);
         assert!(s.wake_by_ref());
         assert!(!s.wake_by_ref(), "queued once");
@@ -500,10 +500,19 @@ mod tests {
     }
 
     #[test]
+    fn a_g_that_has_woken_itself_is_put_back() {
+        let s = State::new(3);
+        assert_eq!(s.start_poll(), StartPoll::Run);
+        assert_eq!(s.end_poll(true), EndPoll::Requeue);
+        assert!(!s.wake_by_ref(), "it is Runnable, and queued");
+        assert_eq!((s.load().status(), s.load().refs()), (Status::Runnable, 3));
+    }
+
+    #[test]
     fn cancel_in_each_state() {
         let waiting = State::new(3);
         assert_eq!(waiting.start_poll(), StartPoll::Run);
-        assert_eq!(waiting.end_poll(), EndPoll::Wait);
+        assert_eq!(waiting.end_poll(false), EndPoll::Wait);
         assert!(waiting.cancel(), "a waiting G is made runnable to be dropped on an M");
         assert!(!waiting.cancel());
         assert_eq!(waiting.start_poll(), StartPoll::Cancel);
@@ -515,7 +524,7 @@ mod tests {
         let running = State::new(3);
         assert_eq!(running.start_poll(), StartPoll::Run);
         assert!(!running.cancel());
-        assert_eq!(running.end_poll(), EndPoll::Cancel);
+        assert_eq!(running.end_poll(false), EndPoll::Cancel);
         assert!(running.load().is_running(), "the future is still ours");
     }
 

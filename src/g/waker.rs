@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::cell::Header;
+use super::current;
 use super::raw::{self, G};
 use super::state::Wake;
 use crate::primitives::sync::broken;
@@ -87,6 +88,9 @@ unsafe fn wake(data: *const ()) {
 }
 
 unsafe fn wake_by_ref(data: *const ()) {
+    if current::wakes_itself(data) {
+        return;
+    }
     let header = header_of(data);
     // SAFETY: the waker's reference keeps the G alive.
     let this = unsafe { header.as_ref() };

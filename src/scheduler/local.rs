@@ -37,7 +37,7 @@ use std::task::Waker;
 
 use super::limits::{LOCAL_REMOTE_TICK, LOCAL_TURN};
 use super::sched::{alloc_g, dealloc_g, next_sched_id};
-use crate::g::allg::Shard;
+use crate::g::allg::{self, Shard};
 use crate::g::cell::{Header, Place};
 use crate::g::join::JoinHandle;
 use crate::g::raw::{new_g, G};
@@ -111,7 +111,7 @@ impl Schedule for LocalRef {
     fn retire(&self, header: NonNull<Header>, place: Place) -> bool {
         // SAFETY: listed by `spawn` under this place; a G of ours ends on the owner's thread alone (the
         // module's text), and once.
-        unsafe { self.0.allg.remove(place, header, true) };
+        unsafe { self.0.allg.remove(place, header, Some(&self.0.allg)) };
         true
     }
 
@@ -174,7 +174,7 @@ impl Local {
 
     /// Gs that are not over.
     pub(crate) fn live(&self) -> usize {
-        self.shared.allg.live()
+        allg::live(self.shared.allg.balance())
     }
 
     /// Makes a G of the future and queues it. After the close the future is dropped at once.

@@ -1,4 +1,4 @@
-//! A P's local run queue: Go's ring of 256 slots with one producer and many consumers, and `runnext`.
+//! A P's local run queue: Go's ring, of 1024 slots, with one producer and many consumers, and `runnext`.
 //!
 //! Protocol. `head` and `tail` are counters that wrap; the Gs are in slots `head..tail` modulo the
 //! capacity.

@@ -29,7 +29,7 @@ use super::root::Root;
 use super::stats::Global;
 use super::sysmon;
 use super::timers::Timers;
-use crate::g::allg::Shard;
+use crate::g::allg::{self, Shard};
 use crate::g::cell::{Header, Place};
 use crate::g::raw::{GRef, G};
 use crate::g::Schedule;
@@ -362,7 +362,8 @@ impl Sched {
 
     /// Live Gs, blocking closures not counted; roughly while others run.
     pub(crate) fn live_gs(&self) -> usize {
-        self.shells().map(|p| p.allg.live()).sum::<usize>() + self.foreign.lock().live()
+        let shells = self.shells().map(|p| p.allg.balance()).fold(0, usize::wrapping_add);
+        allg::live(shells.wrapping_add(self.foreign.lock().balance()))
     }
 
     /// Permits that nobody uses.
@@ -431,13 +432,14 @@ impl Sched {
         if place.shard == FOREIGN_SHARD {
             let shard = self.foreign.lock();
             // SAFETY: the lock makes us the owner; completion happens once.
-            unsafe { shard.remove(place, header, true) };
+            unsafe { shard.remove(place, header, Some(&shard)) };
             return;
         }
-        let p = self.shell(place.shard as usize);
-        let owner = context::shell_of(self).is_some_and(|shell| std::ptr::eq(shell.p(), p));
-        // SAFETY: listed there, and completion happens once; `owner` as we just looked.
-        unsafe { p.allg.remove(place, header, owner) };
+        let shell = context::shell_of(self);
+        // SAFETY: listed there, and completion happens once; the shell is ours, so its shard is.
+        unsafe {
+            self.shell(place.shard as usize).allg.remove(place, header, shell.map(|s| &s.p().allg))
+        };
     }
 }
 

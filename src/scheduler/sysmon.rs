@@ -223,7 +223,7 @@ impl Sched {
             }
             owed
         };
-        // Ordering(stand-in): full fence between `START` above and the looks; pairs with those in `wakep` and
+        // Ordering(park): full fence between `START` above and the looks; pairs with those in `wakep` and
         // `timer_added`: what came before is seen here, who comes later finds `START`. A lone runnext is put
         // without a fence: `has_next_or_tells` stands for it.
         fence(SeqCst);

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::panic::Location;
 
 use super::{Id, JoinHandle};
-use crate::g::id;
+use crate::g::current;
 use crate::scheduler::context;
 use crate::scheduler::ready::newproc;
 
@@ -52,5 +52,5 @@ pub fn id() -> Id {
 /// The id of the task that this code runs in, if it does.
 #[track_caller]
 pub fn try_id() -> Option<Id> {
-    id::current()
+    current::id()
 }

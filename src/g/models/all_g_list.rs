@@ -63,7 +63,7 @@ fn all_g_list() {
         remover.join().unwrap();
         walker.join().unwrap();
         assert_eq!(probe.drops(), 1);
-        assert_eq!(bed.shard.live(), 0);
+        assert_eq!(allg::live(bed.shard.balance()), 0);
         bed.shard.walk(|_| panic!("an empty list has nothing to show"));
     });
 }
@@ -84,7 +84,7 @@ fn all_g_list_closer() {
         let _ended = bed.run(g);
         closer.join().unwrap();
         assert_eq!(probe.drops(), 1);
-        assert_eq!(bed.shard.live(), 0);
+        assert_eq!(allg::live(bed.shard.balance()), 0);
     });
 }
 
@@ -108,6 +108,6 @@ fn all_g_list_freed_slots() {
         bed.shard.walk(|_| seen += 1);
         assert_eq!(seen, 3);
         gs.into_iter().for_each(|g| assert!(bed.run(g)));
-        assert_eq!(bed.shard.live(), 0);
+        assert_eq!(allg::live(bed.shard.balance()), 0);
     });
 }

@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use loom::sync::Condvar;
 
-use super::allg::Shard;
+use super::allg::{self, Shard};
 use super::cell::{Header, Place};
 use super::join::JoinHandle;
 use super::raw::{new_g, G};
@@ -60,7 +60,9 @@ impl Schedule for Hold {
             return false;
         }
         // SAFETY: listed there, and completion happens once; `owner` is what the thread says of itself.
-        unsafe { self.0.shard.remove(place, header, OWNER.with(Cell::get)) };
+        unsafe {
+            self.0.shard.remove(place, header, OWNER.with(Cell::get).then_some(&self.0.shard))
+        };
         true
     }
 
