@@ -80,6 +80,8 @@
 
 // A partial set of features leaves some of the lower layers without a user; `full` must not.
 #![cfg_attr(not(feature = "full"), allow(dead_code, unreachable_pub, unused_imports))]
+// The fuzz targets are in the modules of unit tests, of which that build wants nothing else.
+#![cfg_attr(gmp_fuzz, allow(dead_code, unreachable_pub, unused_imports, clippy::all))]
 
 #[macro_use]
 mod primitives;
@@ -114,6 +116,11 @@ pub mod sync;
 pub mod task;
 #[cfg(feature = "time")]
 pub mod time;
+
+/// The entrances of the fuzz targets, for the package `fuzz/`.
+#[cfg(gmp_fuzz)]
+#[doc(hidden)]
+pub mod fuzz;
 
 #[cfg(feature = "rt")]
 pub use executor::Executor;

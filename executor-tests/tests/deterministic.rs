@@ -422,7 +422,7 @@ fn tree(procs: usize) -> (usize, Report) {
 /// The scheduler on more Ps than the machine has CPUs. The measure is the step, so that no clock and no
 /// neighbour is in it, and the numbers are the same everywhere.
 #[test]
-fn many_ps_share_the_work_and_do_not_search_in_vain() {
+fn f_recheck_no_useless_spin_on_many_ps() {
     println!("   Ps used   polls  steps/poll searches/poll steals/poll lingered/poll sleeps/poll");
     for procs in [8, 64, 256, 1024] {
         let (used, report) = tree(procs);

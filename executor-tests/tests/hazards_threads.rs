@@ -14,6 +14,7 @@ use std::time::Duration;
 use gmp::io::{AsyncReadExt, AsyncWriteExt};
 use gmp::net::{TcpListener, TcpStream};
 use gmp::runtime::Builder;
+use gmp::sync::Notify;
 use support::*;
 
 #[test]
@@ -158,6 +159,50 @@ fn q_stuck_in_local_queue() {
 }
 
 #[test]
+fn q_runnext_no_thrash() {
+    // Two tasks hand over to each other through runnext while a third keeps the thieves awake: the pair
+    // stays on its thread, mostly. To move is what costs.
+    const ROUNDS: usize = 20_000;
+    let runtime = threaded(4);
+    let (ping, pong) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let moves = Arc::new(AtomicUsize::new(0));
+    let side = |mine: Arc<Notify>, other: Arc<Notify>, moves: Arc<AtomicUsize>| async move {
+        let mut at = thread::current().id();
+        for _ in 0..ROUNDS {
+            mine.notified().await;
+            let here = thread::current().id();
+            moves.fetch_add(usize::from(here != at), SeqCst);
+            at = here;
+            other.notify_one();
+        }
+    };
+    let over = Arc::new(AtomicBool::new(false));
+    let storm = runtime.spawn({
+        let over = over.clone();
+        async move {
+            while !over.load(SeqCst) {
+                let tasks: Vec<_> = (0..8).map(|_| gmp::spawn(gmp::task::yield_now())).collect();
+                for task in tasks {
+                    task.await.unwrap();
+                }
+            }
+        }
+    });
+    let first = runtime.spawn(side(ping.clone(), pong.clone(), moves.clone()));
+    let second = runtime.spawn(side(pong.clone(), ping.clone(), moves.clone()));
+    ping.notify_one();
+    runtime.block_on(async {
+        first.await.unwrap();
+        second.await.unwrap();
+        over.store(true, SeqCst);
+        storm.await.unwrap();
+    });
+    let moves = moves.load(SeqCst);
+    println!("{moves} moves in {} hand-overs", 2 * ROUNDS);
+    assert!(moves < ROUNDS / 2, "{moves} moves in {} hand-overs", 2 * ROUNDS);
+}
+
+#[test]
 fn m_reap_vs_wake() {
     // Closures that arrive just when the threads of the last ones give up waiting for them.
     let keep_alive = Duration::from_millis(1);
@@ -208,7 +253,8 @@ fn m_fork_and_exec() {
 #[cfg(target_os = "linux")]
 #[test]
 fn m_spawn_fails_first() {
-    // The address space is full when the runtime wants its first thread, and has room again later.
+    // The address space is full when the runtime wants its first thread: `build` says so. Later there is
+    // room again.
     let name = "m_spawn_fails_first";
     let before = "ulimit -v 3000000";
     if child_succeeds(name, before, &[("MALLOC_ARENA_MAX", "1")]).is_some() {
@@ -216,26 +262,60 @@ fn m_spawn_fails_first() {
     }
     // Half of the limit in one piece that is never touched; stacks of the other half and more.
     let full: Vec<u8> = Vec::with_capacity(1_700_000_000);
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_stack_size(1_500_000_000)
-        .enable_all()
-        .build()
-        .unwrap();
-    // The caller's thread is one, and goes on.
-    assert_eq!(runtime.block_on(async { 1 }), 1);
-    let task = runtime.spawn(async {
-        gmp::task::yield_now().await;
-        2
-    });
-    let text = panic_text(|| runtime.spawn_blocking(|| ()));
-    assert!(text.starts_with("OS can't spawn worker thread: "), "{text}");
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(2).thread_stack_size(1_500_000_000).enable_all();
+    let text = builder.build().unwrap_err().to_string();
+    assert!(text.starts_with("cannot start the first worker thread: "), "{text}");
     drop(std::hint::black_box(full));
-    // Whoever spawns next gets a thread, and the first task with it.
-    let (tx, rx) = channel();
-    runtime.spawn(async move { tx.send(()).unwrap() });
-    rx.recv_timeout(PATIENCE).expect("a thread could be had again");
-    assert_eq!(runtime.block_on(task).unwrap(), 2);
+    let runtime = builder.build().unwrap();
+    assert_eq!(runtime.block_on(runtime.spawn(async { 2 })).unwrap(), 2);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn m_spawn_fails_after_the_first() {
+    // As above, with room for one stack: one thread does everything, until there is room for more.
+    let name = "m_spawn_fails_after_the_first";
+    let before = "ulimit -v 3000000";
+    let Some(text) = child_succeeds(name, before, &[("MALLOC_ARENA_MAX", "1")]) else {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(2).thread_stack_size(1_000_000_000).enable_all();
+        // No room for a second stack.
+        let fill = || Vec::<u8>::with_capacity(1_400_000_000);
+        let runtime = builder.build().unwrap();
+        let full = fill();
+        let two = runtime.spawn(async {
+            gmp::time::sleep(Duration::from_millis(1)).await;
+            gmp::task::block_in_place(|| 2)
+        });
+        assert_eq!(runtime.block_on(two).unwrap(), 2);
+        // The only thread is in a poll: whoever submits a closure is told, as in tokio.
+        let told = runtime.spawn(async { panic_text(|| gmp::task::spawn_blocking(|| ())) });
+        let text = runtime.block_on(told).unwrap();
+        assert!(text.starts_with("OS can't spawn worker thread: "), "{text}");
+        drop(runtime);
+        drop(std::hint::black_box(full));
+
+        // The only thread is in a closure: tasks wait. With the next submission they get another one.
+        let runtime = builder.build().unwrap();
+        let full = fill();
+        let ((tx, rx), (begins, begun)) = (channel::<()>(), channel());
+        let closure = runtime.spawn_blocking(move || {
+            begins.send(()).unwrap();
+            rx.recv_timeout(PATIENCE)
+        });
+        begun.recv_timeout(PATIENCE).unwrap();
+        let task = runtime.spawn(async { 4 });
+        thread::sleep(Duration::from_millis(5));
+        assert!(!task.is_finished(), "there was room for a second thread");
+        drop(std::hint::black_box(full));
+        runtime.spawn(async {});
+        assert_eq!(runtime.block_on(task).unwrap(), 4);
+        tx.send(()).unwrap();
+        runtime.block_on(closure).unwrap().unwrap();
+        return;
+    };
+    assert!(text.contains("gmp: cannot start a thread"), "nobody was warned: {text}");
 }
 
 #[test]

@@ -135,30 +135,20 @@ fn maxprocs_absurd() {
 
 #[test]
 fn m_spawn_fails_all() {
-    // No thread can have a stack of that size: none is ever started. What needs no thread works, nothing
-    // panics or hangs, and the drop ends.
-    let runtime = within_patience(|| {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(4)
-            .thread_stack_size(1 << 60)
-            .enable_all()
-            .build();
-        // Also right: to say so at once.
-        let Ok(runtime) = runtime else { return None };
-        assert_eq!(runtime.block_on(async { 1 }), 1);
-        Some(runtime)
+    // No thread can have a stack of that size: there is none at all, and whoever builds is told so.
+    let error = within_patience(|| {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(4).thread_stack_size(1 << 60).enable_all().build().unwrap_err()
     });
-    let Some(runtime) = runtime else { return };
-    within_patience(move || {
-        let drops = Drops::default();
-        let guard = drops.guard();
-        let task = runtime.spawn(async move { drop(guard) });
+    let text = error.to_string();
+    assert!(text.starts_with("cannot start the first worker thread: "), "{text}");
+    // Who needs no thread for tasks has the caller's.
+    within_patience(|| {
+        let runtime =
+            Builder::new_current_thread().thread_stack_size(1 << 60).enable_all().build().unwrap();
         let text = panic_text(|| runtime.spawn_blocking(|| ()));
         assert!(text.starts_with("OS can't spawn worker thread: "), "{text}");
-        let handle = runtime.handle().clone();
-        drop(runtime);
-        assert_eq!(drops.count(), 1);
-        assert!(handle.block_on(task).unwrap_err().is_cancelled());
+        assert_eq!(runtime.block_on(async { gmp::spawn(async { 1 }).await.unwrap() }), 1);
     });
 }
 

@@ -35,7 +35,7 @@ mod async_write;
 pub(crate) mod background;
 #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 mod interest;
-mod read_buf;
+pub(crate) mod read_buf;
 #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 mod ready;
 #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
@@ -64,7 +64,7 @@ mod seek;
 #[cfg(feature = "io-util")]
 mod split;
 #[cfg(feature = "io-util")]
-mod util;
+pub(crate) mod util;
 
 #[cfg(feature = "io-util")]
 pub use self::{

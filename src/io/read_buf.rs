@@ -367,5 +367,5 @@ impl fmt::Debug for ReadBuf<'_> {
     }
 }
 
-#[cfg(all(test, not(gmp_loom), feature = "io-util"))]
-mod tests;
+#[cfg(any(all(test, not(gmp_loom), feature = "io-util"), gmp_fuzz))]
+pub(crate) mod tests;

@@ -6,7 +6,7 @@ pub(crate) mod sync;
 pub(crate) mod appendvec;
 pub(crate) mod atomic_waker;
 pub(crate) mod foreign;
-#[cfg(all(test, not(gmp_loom)))]
+#[cfg(any(all(test, not(gmp_loom)), gmp_fuzz))]
 pub(crate) mod fuzz;
 pub(crate) mod list;
 pub(crate) mod note;

@@ -515,11 +515,13 @@ impl Builder {
         self
     }
 
-    /// Makes the runtime. Threads are started when there is work for them.
+    /// Makes the runtime. A multi_thread one starts its first thread here, the others when there is work for
+    /// them; if those cannot be had, work goes on with the threads there are.
     ///
     /// # Errors
     ///
-    /// What the system says when the poller cannot be made: no file descriptors left, mostly.
+    /// What the system says when the poller cannot be made (no file descriptors left, mostly), or not a
+    /// single thread.
     ///
     /// # Panics
     ///
@@ -611,7 +613,16 @@ impl Builder {
             on_thread_park: self.on_thread_park.clone(),
             on_thread_unpark: self.on_thread_unpark.clone(),
         };
-        Ok(Handle::new(Sched::new(procs, config)?))
+        let flavor = config.flavor;
+        let handle = Handle::new(Sched::new(procs, config)?);
+        if flavor == Flavor::MultiThread && !self.played() {
+            if let Err(error) = handle.sched.first_m() {
+                // It may have a sysmon already, for whoever watches.
+                crate::scheduler::shutdown::shutdown(&handle.sched, Some(Duration::ZERO));
+                return Err(error);
+            }
+        }
+        Ok(handle)
     }
 
     fn played(&self) -> bool {

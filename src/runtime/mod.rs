@@ -4,8 +4,8 @@
 //! only meet it through [`#[gmp::main]`](macro@crate::main).
 //!
 //! Two flavours. *multi_thread*: as many Ps as the process may use CPUs (see
-//! [`Builder::worker_threads`]), Gs are spread over them by stealing, and threads are started when there
-//! is work for them. *current_thread*: one P, run by whoever is in [`Runtime::block_on`].
+//! [`Builder::worker_threads`]), Gs are spread over them by stealing, and threads beyond the first are
+//! started when there is work for them. *current_thread*: one P, run by whoever is in [`Runtime::block_on`].
 //!
 //! Layer 5: tokio's names in front of `scheduler/`.
 

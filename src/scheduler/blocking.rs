@@ -25,6 +25,7 @@ use std::task::{Context, Poll};
 use crossbeam_queue::SegQueue;
 
 use super::sched::{alloc_g, dealloc_g, Locked, Sched, SchedRef};
+use super::start::First;
 use crate::g::cell::{Header, Place};
 use crate::g::join::JoinHandle;
 use crate::g::raw::{new_g, G};
@@ -146,7 +147,7 @@ impl Sched {
             m.note.wakeup();
             return Ok(());
         }
-        self.newm(None).or_else(|error| {
+        self.newm(First::Look).or_else(|error| {
             let alone = {
                 let mut locked = self.lock.lock();
                 locked.blocking_starting = false;

@@ -27,6 +27,7 @@ use crate::g::block;
 use crate::g::raw::G;
 use crate::primitives::note::Note;
 use crate::primitives::sync::atomic::Ordering::Relaxed;
+use crate::primitives::sync::broken;
 
 /// `Runtime::block_on` of a current_thread runtime.
 #[track_caller]
@@ -72,14 +73,14 @@ pub(crate) fn block_on_undriven<F: Future>(sched: &SchedRef, future: F) -> F::Ou
 }
 
 /// Evidence that this thread has the P. Gives it back when dropped, also by a panic of the root future.
-struct Driver<'a> {
+pub(super) struct Driver<'a> {
     sched: &'a SchedRef,
     outer: *const super::p::P,
 }
 
 impl<'a> Driver<'a> {
     /// The P, or a place among those who wait for it.
-    fn acquire(sched: &'a SchedRef, root: &Arc<Root>) -> Option<Driver<'a>> {
+    pub(super) fn acquire(sched: &'a SchedRef, root: &Arc<Root>) -> Option<Driver<'a>> {
         let p = {
             let mut locked = sched.lock.lock();
             match sched.pidleget(&mut locked) {
@@ -102,7 +103,8 @@ impl<'a> Driver<'a> {
             let mut locked = sched.lock.lock();
             let waiting = locked.drivers.len();
             locked.drivers.retain(|d| !Arc::ptr_eq(d, root));
-            if locked.drivers.len() < waiting || locked.pidle.is_empty() {
+            let was_chosen = locked.drivers.len() == waiting;
+            if !was_chosen || locked.pidle.is_empty() || broken("chosen_driver_keeps_silent") {
                 None
             } else {
                 locked.drivers.pop()
@@ -211,7 +213,7 @@ impl Drop for Driver<'_> {
         let next = {
             let mut locked = sched.lock.lock();
             sched.pidleput(&mut locked, p);
-            locked.drivers.pop()
+            locked.drivers.pop().filter(|_| !broken("driver_leaves_in_silence"))
         };
         if let Some(next) = next {
             next.note.wakeup();

@@ -14,6 +14,7 @@ use std::task::Waker;
 use crossbeam_queue::SegQueue;
 
 use super::sched::Sched;
+use super::start::First;
 use crate::g::{block, coop};
 use crate::primitives::foreign;
 
@@ -49,7 +50,7 @@ impl Sched {
         };
         if let Some(m) = m {
             m.note.wakeup();
-        } else if let Err(error) = self.newm(None) {
+        } else if let Err(error) = self.newm(First::Look) {
             self.warn_no_thread(&error);
             self.run_errands();
         }

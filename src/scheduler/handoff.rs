@@ -16,6 +16,7 @@ use super::sched::{Sched, SchedRef};
 use crate::g::join::JoinHandle;
 use crate::g::{block, coop};
 use crate::primitives::sync::atomic::Ordering::{AcqRel, Relaxed};
+use crate::primitives::sync::broken;
 
 /// Runs a closure on an M without a permit, in the current runtime. Panics outside of one.
 #[track_caller]
@@ -76,6 +77,10 @@ impl Sched {
     /// Go's `handoffp`: gives the P to an M if there is, or may soon be, something to run; else it goes
     /// idle. Any condition under which `find_runnable` would answer a G starts an M here.
     pub(super) fn handoffp(&self, p: &P) {
+        if broken("handoff_starts_nobody") {
+            self.drain(p);
+            return self.pidleput(&mut self.lock.lock(), p);
+        }
         if self.is_closed() || !p.runq.is_empty() || !self.globrunq.is_empty() {
             return self.start_any(p, false);
         }
@@ -114,7 +119,11 @@ impl Sched {
     pub(super) fn exitsyscall(&self, in_poll: bool) {
         let p = {
             let mut locked = self.lock.lock();
-            self.pidleget(&mut locked)
+            if broken("exitsyscall_leaves_it_idle") {
+                locked.pidle.last().copied()
+            } else {
+                self.pidleget(&mut locked)
+            }
         };
         if let Some(p) = p {
             self.acquirep(p.get(self));

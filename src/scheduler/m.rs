@@ -1,8 +1,8 @@
 //! The M: an OS thread that runs Gs while it has a P, and blocking closures while it has none.
 //!
-//! Life: `newm` makes it with the P (or the errand) that it was made for; when it has nothing to do it
-//! puts itself on `sched.midle` and sleeps on its note; `startm` and `spawn_blocking` take it from there;
-//! beyond `procs` parked ones, an M that slept for the keep-alive ends.
+//! Life: `newm` makes it with the P (or the errand) that it was made for, the first one asleep; when it has
+//! nothing to do it puts itself on `sched.midle` and sleeps on its note; `startm` and `spawn_blocking` take it
+//! from there; beyond `procs` parked ones, an M that slept for the keep-alive ends.
 //!
 //! Hand-over: the waker stores `nextp` (and `spinning`), then wakes the note; the M reads them after it
 //! woke. The note's token orders the two.

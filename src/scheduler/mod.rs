@@ -82,5 +82,7 @@ pub(crate) mod sysmon;
 pub(crate) mod testclock;
 #[cfg(all(test, not(gmp_loom)))]
 pub(crate) mod testing;
+#[cfg(all(test, not(gmp_loom), feature = "full"))]
+mod tests;
 pub(crate) mod timers;
 mod watch;

@@ -132,7 +132,7 @@ impl Sched {
                     }
                 }
             }
-            (None, Ran::Woken(g)) => self.inject(g),
+            (None, Ran::Woken(g)) if !broken("woken_without_p_dropped") => self.inject(g),
             (None, _) => {}
         }
         woken
@@ -368,7 +368,10 @@ impl Sched {
     pub(super) fn give_up(&self, local: &mut Local, shell: Shell<'_>) -> bool {
         let mut locked = self.lock.lock();
         // Relaxed: set under the lock.
-        if !local.spinning && self.needspinning.load(Relaxed) {
+        if !local.spinning
+            && self.needspinning.load(Relaxed)
+            && !broken("give_up_ignores_needspinning")
+        {
             drop(locked);
             self.become_spinning(local);
             return false;

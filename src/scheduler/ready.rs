@@ -15,6 +15,7 @@ use super::m::M;
 use super::observe::trace::Event;
 use super::p::{Role, Shell, P};
 use super::sched::{Locked, PPtr, Sched, SchedRef};
+use super::start::First;
 use crate::g::join::JoinHandle;
 use crate::g::raw::{new_g, GRef, G};
 use crate::g::{block, id, waker};
@@ -201,17 +202,19 @@ impl Sched {
     pub(crate) fn wakep(&self) {
         if !broken("wakep_no_fence") {
             // Ordering(park): full fence between the publication before us and the looks below; pairs
-            // with the one in `search_without_p`.
+            // with the one in `search_without_p`. And with the one in `end_stand_in`.
             fence(SeqCst);
         }
         if self.is_closed() {
             // No M is started any more; those that there are look at `closed` by themselves.
-            self.drop_global();
+            if !broken("wake_after_close_stays_queued") {
+                self.drop_global();
+            }
             return;
         }
         if self.config.flavor == Flavor::CurrentThread {
             // The driver itself looks before it sleeps.
-            if context::shell_of(self).is_none() {
+            if context::shell_of(self).is_none() && !broken("inject_leaves_the_poller") {
                 self.netpoll.wake();
             }
             return;
@@ -225,7 +228,7 @@ impl Sched {
     }
 
     #[cold]
-    fn wakep_slow(&self) {
+    pub(super) fn wakep_slow(&self) {
         // Ordering(spinning): AcqRel: the token that is taken here is passed on with the P.
         if self.nmspinning.compare_exchange(0, 1, AcqRel, Relaxed).is_err() {
             return;
@@ -254,7 +257,7 @@ impl Sched {
                 m.note.wakeup();
             }
             None => {
-                if let Err(error) = self.newm(Some((p, spinning))) {
+                if let Err(error) = self.newm(First::P(p, spinning)) {
                     self.startm_failed(p, spinning, &error);
                 }
             }

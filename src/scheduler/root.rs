@@ -36,7 +36,8 @@ impl Wake for Root {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.note.wakeup();
-        if let Some(sched) = &self.poller {
+        if let Some(sched) = self.poller.as_ref().filter(|_| !broken("root_wake_leaves_the_poller"))
+        {
             sched.netpoll().wake();
         }
     }

@@ -33,8 +33,8 @@ use crate::primitives::sync::atomic::{
 };
 use crate::primitives::sync::broken;
 
-#[cfg(all(test, not(gmp_loom)))]
-mod tests;
+#[cfg(any(all(test, not(gmp_loom)), gmp_fuzz))]
+pub(crate) mod tests;
 
 const MASK: usize = RUNQ_CAP - 1;
 

@@ -25,9 +25,28 @@ pub(super) enum Woken {
     End,
 }
 
+/// What a new M begins with.
+#[derive(Clone, Copy)]
+pub(super) enum First<'a> {
+    /// A P in transit, and whether as a searcher.
+    P(&'a P, bool),
+    /// Look for closures and errands.
+    Look,
+    /// Sleep: it is on the list of idle Ms before its thread is.
+    Sleep,
+}
+
 impl Sched {
-    /// Go's `newm`: a new thread, with a P in transit or to run blocking closures.
-    pub(super) fn newm(&self, p: Option<(&P, bool)>) -> io::Result<()> {
+    /// Makes the one M that a runtime begins with. So a process that cannot have a thread hears of it
+    /// here, and not from tasks that never run; and the first task finds an M that sleeps.
+    pub(crate) fn first_m(&self) -> io::Result<()> {
+        self.newm(First::Sleep).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot start the first worker thread: {error}"))
+        })
+    }
+
+    /// Go's `newm`: a new thread.
+    pub(super) fn newm(&self, first: First<'_>) -> io::Result<()> {
         let sched = self.owned_ref();
         // Foreign code, so before anything is entered anywhere.
         let mut builder = thread::Builder::new().name(self.thread_name());
@@ -44,11 +63,15 @@ impl Sched {
             }
             let m = Arc::new(M::new());
             locked.threads.push(Thread { m: m.clone(), join: None });
+            if let First::Sleep = first {
+                locked.midle.push(m.clone());
+            }
             m
         };
-        if let Some((p, spinning)) = p {
+        if let First::P(p, spinning) = first {
             m.give(p, spinning);
         }
+        let asleep = matches!(first, First::Sleep);
         #[cfg(feature = "deterministic")]
         if let Some(play) = &self.play {
             play.newm(m);
@@ -56,7 +79,7 @@ impl Sched {
         }
         let spawned = {
             let m = m.clone();
-            builder.spawn(move || mstart(sched, m))
+            builder.spawn(move || mstart(sched, m, asleep))
         };
         let mut locked = self.lock.lock();
         let slot = locked.threads.iter().position(|t| Arc::ptr_eq(&t.m, &m));
@@ -74,6 +97,8 @@ impl Sched {
                 if let Some(slot) = slot {
                     locked.threads.swap_remove(slot);
                 }
+                // Nobody has taken it from there: its runtime is still being built.
+                locked.midle.retain(|idle| !Arc::ptr_eq(idle, &m));
                 self.tell_closer(&mut locked);
                 Err(error)
             }
@@ -139,9 +164,11 @@ impl Sched {
 
     /// Go's `stopm`: sleeps until given something to do.
     fn stopm(&self, m: &Arc<M>) -> Woken {
-        if let Some(woken) = self.enter_midle(m) {
-            return woken;
-        }
+        self.enter_midle(m).unwrap_or_else(|| self.sleep_idle(m))
+    }
+
+    /// Sleeps, being on the list of idle Ms.
+    fn sleep_idle(&self, m: &Arc<M>) -> Woken {
         self.hook(&self.config.on_thread_park);
         let woken = 'sleep: {
             if m.note.sleep_timeout(self.config.keep_alive) {
@@ -190,11 +217,12 @@ impl Sched {
 }
 
 /// What an M's thread runs.
-fn mstart(sched: SchedRef, m: Arc<M>) {
+fn mstart(sched: SchedRef, m: Arc<M>, asleep: bool) {
     let entered = context::enter(&sched);
     sched.hook(&sched.config.on_thread_start);
     let mut local = Local::new(sched.config.spin_ns);
-    loop {
+    let mut woken = if asleep { sched.sleep_idle(&m) } else { Woken::Look };
+    while let Woken::Look = woken {
         if let Some((p, spinning)) = m.take() {
             sched.acquirep(p.get(&sched));
             sched.trace(Event::Unpark);
@@ -204,10 +232,7 @@ fn mstart(sched: SchedRef, m: Arc<M>) {
         }
         sched.run_errands();
         sched.run_blocking();
-        match sched.stopm(&m) {
-            Woken::Look => {}
-            Woken::End => break,
-        }
+        woken = sched.stopm(&m);
     }
     if sched.is_closed() {
         sched.cancel_all();

@@ -42,7 +42,7 @@ use crate::primitives::sync::atomic::{
     fence,
     Ordering::{Acquire, Relaxed, SeqCst},
 };
-use crate::primitives::sync::thread;
+use crate::primitives::sync::{broken, thread};
 
 /// Nobody has to tell sysmon anything: it comes by itself, or there never will be one.
 pub(super) const NOTHING: u8 = 0;
@@ -241,10 +241,13 @@ impl Sched {
 
     /// True: every permit is idle, nothing waits that nobody looks after, and whoever takes a permit will
     /// wake us.
-    fn announce_deep_sleep(&self) -> bool {
+    pub(super) fn announce_deep_sleep(&self) -> bool {
         let locked = self.lock.lock();
         if locked.pidle.len() < self.procs() || self.is_closed() || self.poller_is_wanted() {
             return false;
+        }
+        if broken("deep_sleep_unlocked") {
+            drop(locked);
         }
         // Relaxed: under the lock, see `rouse_sysmon`.
         self.sysmon_waits.store(true, Relaxed);

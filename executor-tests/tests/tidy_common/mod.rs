@@ -162,10 +162,13 @@ fn matching_brace(code: &str, open: usize) -> usize {
     code.len()
 }
 
-/// What holds of a cfg when `test` is off: `Some(false)` means that only tests compile what it guards.
+/// What holds of a cfg when `test` and the fuzzer's cfg are off: `Some(false)` means that only tests compile
+/// what it guards.
 pub(crate) fn without_test(cfg: &str) -> Option<bool> {
     let cfg = cfg.trim();
-    let Some(open) = cfg.find('(') else { return (cfg == "test").then_some(false) };
+    let Some(open) = cfg.find('(') else {
+        return matches!(cfg, "test" | "gmp_fuzz").then_some(false);
+    };
     let arguments = split_arguments(cfg[open + 1..].trim_end().trim_end_matches(')'), cfg);
     let values: Vec<_> = arguments.iter().map(|a| without_test(a)).collect();
     match cfg[..open].trim() {

@@ -1,8 +1,7 @@
 //! `ReadBuf` against a model that keeps the three parts as plain numbers and a `Vec`.
 
 use super::*;
-use crate::primitives::fuzz::fuzz;
-use crate::primitives::rand::Rand;
+use crate::primitives::fuzz::{fuzz, Choices};
 use bytes::BufMut;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
@@ -46,30 +45,28 @@ fn panics(f: impl FnOnce()) -> bool {
 
 #[test]
 fn fuzz_read_buf() {
-    fuzz(200, |seed| {
-        run_against_model(seed);
-    });
+    fuzz(200, program);
 }
 
-fn run_against_model(seed: u64) {
-    let rand = Rand::new(seed);
-    let below = |n: usize| rand.below(n as u32 + 1) as usize;
+/// The parts of a buffer after any calls, legal and not.
+pub(crate) fn program(choices: &Choices<'_>) {
+    let below = |n: usize| choices.below(n as u32 + 1) as usize;
     let size = below(24);
     let mut plain = vec![7u8; size];
     let mut raw = vec![MaybeUninit::uninit(); size];
-    let (mut buf, mut model) = if seed % 2 == 0 {
+    let (mut buf, mut model) = if choices.below(2) == 0 {
         let model = Model { bytes: vec![Some(7); size], filled: 0, initialized: size };
         (ReadBuf::new(&mut plain), model)
     } else {
         let model = Model { bytes: vec![None; size], filled: 0, initialized: 0 };
         (ReadBuf::uninit(&mut raw), model)
     };
-    for step in 0..60 {
+    for step in (0..60).take_while(|_| choices.more()) {
         let n = below(size + 2);
         let byte = below(255) as u8;
         let remaining = size - model.filled;
         let op = below(9);
-        let what = format!("seed {seed}, step {step}, op {op}, n {n}");
+        let what = format!("step {step}, op {op}, n {n}");
         match op {
             0 => {
                 let bytes = vec![byte; n];

@@ -63,8 +63,8 @@ mod mem;
 mod repeat;
 mod sink;
 
-#[cfg(all(test, not(gmp_loom)))]
-mod tests;
+#[cfg(any(all(test, not(gmp_loom)), gmp_fuzz))]
+pub(crate) mod tests;
 
 pub use self::async_buf_read_ext::AsyncBufReadExt;
 pub use self::async_read_ext::AsyncReadExt;

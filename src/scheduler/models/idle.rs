@@ -2,7 +2,6 @@
 //! the model's thread waiting for a G that nobody runs, which loom reports as a deadlock.
 
 use super::*;
-use loom::thread;
 
 /// While it lives somebody seems to sleep in the poller: an M that finds nothing to do sleeps on its note.
 struct Polled<'a> {

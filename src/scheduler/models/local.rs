@@ -3,22 +3,6 @@
 
 use super::*;
 use crate::scheduler::local::Local;
-use loom::thread;
-
-/// Gives its waker to another thread at the first poll and waits for it.
-struct Waits(Option<thread::JoinHandle<()>>);
-
-impl Future for Waits {
-    type Output = ();
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.0.is_some() {
-            return Poll::Ready(());
-        }
-        let waker = cx.waker().clone();
-        self.0 = Some(thread::spawn(move || waker.wake()));
-        Poll::Pending
-    }
-}
 
 fn drive(local: &std::rc::Rc<Local>) {
     let bell = Bell::new();

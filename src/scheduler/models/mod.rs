@@ -8,6 +8,8 @@
 //!
 //! `.ci/models.txt` lists each model with its seeded breaks, which must make it fail.
 
+mod driver;
+mod handoff;
 mod idle;
 mod local;
 mod note;
@@ -15,6 +17,7 @@ mod poller;
 mod retake;
 mod ring;
 mod shutdown;
+mod sysmon;
 
 use std::future::Future;
 use std::panic::Location;
@@ -24,16 +27,24 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use super::config::{Config, Flavor, Retake};
+use super::context;
 use super::limits::MAX_THREADS;
+use super::p::{Role, P};
 use super::sched::{Sched, SchedRef};
 use crate::g::join::JoinHandle;
 use crate::g::models::heap::{explore, explore_some};
+use crate::primitives::sync::atomic::Ordering::SeqCst;
+use loom::thread;
 
 /// A multi-threaded scheduler without I/O. `token` counts who still holds it.
 fn rig(procs: usize, token: &StdArc<()>) -> SchedRef {
+    rig_of(Flavor::MultiThread, procs, token)
+}
+
+fn rig_of(flavor: Flavor, procs: usize, token: &StdArc<()>) -> SchedRef {
     let token = token.clone();
     let config = Config {
-        flavor: Flavor::MultiThread,
+        flavor,
         name: None,
         max_blocking: 1,
         keep_alive: Duration::from_secs(1),
@@ -73,7 +84,7 @@ fn start_m(sched: &SchedRef, spinning: bool) {
         sched.pidleget(&mut locked).unwrap()
     };
     if spinning {
-        sched.nmspinning.fetch_add(1, crate::primitives::sync::atomic::Ordering::SeqCst);
+        sched.nmspinning.fetch_add(1, SeqCst);
     }
     sched.startm(p.get(sched), None, spinning);
 }
@@ -91,6 +102,16 @@ fn end(sched: SchedRef, token: StdArc<()>) {
     super::shutdown::shutdown(&sched, None);
     drop(sched);
     assert_eq!(StdArc::strong_count(&token), 1, "the scheduler was not freed");
+}
+
+/// As [`end`], where a thread that still wakes may have started an M too late for the closer to wait for it.
+fn end_with_latecomers(sched: SchedRef, token: StdArc<()>) {
+    super::shutdown::shutdown(&sched, None);
+    drop(sched);
+    while StdArc::strong_count(&token) > 1 {
+        // Without end, should it never be freed: loom counts the steps.
+        thread::yield_now();
+    }
 }
 
 /// Wakes the thread that waits in `block_on`, or in a poll.
@@ -135,4 +156,76 @@ impl<F: FnOnce()> Future for Once<F> {
 
 fn once<F: FnOnce()>(f: F) -> Once<F> {
     Once(Some(f))
+}
+
+/// Opened once. loom's `Notify` alone may wake up for nothing.
+struct Gate(StdArc<Bell>, loom::sync::atomic::AtomicBool);
+
+impl Gate {
+    fn new() -> StdArc<Gate> {
+        StdArc::new(Gate(Bell::new(), loom::sync::atomic::AtomicBool::new(false)))
+    }
+
+    fn open(&self) {
+        self.1.store(true, SeqCst);
+        self.0 .0.notify();
+    }
+
+    fn pass(&self) {
+        while !self.1.load(SeqCst) {
+            self.0 .0.wait();
+        }
+    }
+}
+
+/// Gives its waker to another thread at the first poll and waits for it.
+struct Waits(Option<thread::JoinHandle<()>>);
+
+impl Future for Waits {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(other) = self.0.take() {
+            other.join().unwrap();
+            return Poll::Ready(());
+        }
+        let waker = cx.waker().clone();
+        self.0 = Some(thread::spawn(move || waker.wake()));
+        Poll::Pending
+    }
+}
+
+/// A scheduler whose submitters wake nobody.
+fn quiet_rig(procs: usize, token: &StdArc<()>) -> SchedRef {
+    let sched = rig(procs, token);
+    sched.nmspinning.fetch_add(1, SeqCst);
+    sched
+}
+
+/// Takes a permit and its shell.
+fn take_p(sched: &SchedRef) -> &P {
+    let p = sched.pidleget(&mut sched.lock.lock()).expect("a permit is idle");
+    p.get(sched)
+}
+
+/// For a thread that looks the shell up by itself.
+fn index_of(sched: &SchedRef, p: &P) -> usize {
+    sched.shells().position(|other| std::ptr::eq(other, p)).expect("it is one of these")
+}
+
+/// Gives this thread's shell back, if it has one still. What is queued goes to the global queue.
+fn give_back(sched: &SchedRef) {
+    if let Some(shell) = context::shell_of(sched) {
+        sched.drain(shell.p());
+        let p = sched.releasep(shell);
+        sched.pidleput(&mut sched.lock.lock(), p);
+    }
+}
+
+/// Nobody owns a shell: all permits are idle, all queues but the global one empty.
+fn check_at_rest(sched: &SchedRef, procs: u32) {
+    let locked = sched.lock.lock();
+    assert_eq!(locked.nmarked, 0, "marks");
+    assert_eq!(locked.pidle.len() as u32, procs, "idle permits");
+    assert_eq!(locked.pidle.len() + locked.spare.len(), sched.nshells(), "shells");
+    assert!(sched.shells().all(|p| p.role() == Role::Idle && p.runq.is_empty()));
 }

@@ -37,7 +37,27 @@ fn note() {
     });
 }
 
-/// The same with a sleep that times out. Break: `note_token_lost`.
+/// A sleep that the kernel ends for nothing, once or not at all, is gone on with. Break:
+/// `note_trusts_the_kernel`.
+#[test]
+fn m_spurious_unpark() {
+    explore(3, || {
+        let (note, told) = (Arc::new(Note::new()), Arc::new(AtomicUsize::new(0)));
+        let waker = {
+            let (note, told) = (note.clone(), told.clone());
+            thread::spawn(move || {
+                // Relaxed: the note publishes it.
+                told.store(1, Relaxed);
+                note.wakeup();
+            })
+        };
+        note.sleep();
+        assert_eq!(told.load(Relaxed), 1, "woken for nothing");
+        waker.join().unwrap();
+    });
+}
+
+/// As `note`, with a sleep that times out. Break: `note_token_lost`.
 #[test]
 fn note_timeout() {
     explore(3, || {

@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::scheduler::timers::{Look, TimerEntry};
-use loom::thread;
 
 /// Breaks: `poll_until_no_fence`, `timer_added_no_fence`, `poll_until_no_second_look`, `note_token_lost`.
 #[test]

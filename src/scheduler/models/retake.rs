@@ -4,49 +4,7 @@
 //! (`nmspinning`) keeps `wakep` from starting one.
 
 use super::*;
-use crate::primitives::sync::atomic::Ordering::SeqCst;
-use crate::scheduler::context;
 use crate::scheduler::hogs::Why;
-use crate::scheduler::p::{Role, P};
-use loom::thread;
-
-/// A scheduler whose submitters wake nobody.
-fn quiet_rig(procs: usize, token: &StdArc<()>) -> SchedRef {
-    let sched = rig(procs, token);
-    sched.nmspinning.fetch_add(1, SeqCst);
-    sched
-}
-
-/// Takes a permit and its shell.
-fn take_p(sched: &SchedRef) -> &P {
-    let p = sched.pidleget(&mut sched.lock.lock()).expect("a permit is idle");
-    p.get(sched)
-}
-
-/// Opened once. loom's `Notify` alone may wake up for nothing.
-struct Gate(StdArc<Bell>, loom::sync::atomic::AtomicBool);
-
-impl Gate {
-    fn new() -> StdArc<Gate> {
-        StdArc::new(Gate(Bell::new(), loom::sync::atomic::AtomicBool::new(false)))
-    }
-
-    fn open(&self) {
-        self.1.store(true, SeqCst);
-        self.0 .0.notify();
-    }
-
-    fn pass(&self) {
-        while !self.1.load(SeqCst) {
-            self.0 .0.wait();
-        }
-    }
-}
-
-/// For a thread that looks the shell up by itself.
-fn index_of(sched: &SchedRef, p: &P) -> usize {
-    sched.shells().position(|other| std::ptr::eq(other, p)).expect("it is one of these")
-}
 
 /// One poll on this thread's shell, and the end of it. False: the shell is gone.
 fn poll(sched: &SchedRef, inside: impl FnOnce()) -> bool {
@@ -55,24 +13,6 @@ fn poll(sched: &SchedRef, inside: impl FnOnce()) -> bool {
     inside();
     shell.set_in_poll(false);
     shell.role() != Role::Blocked || sched.regain(shell)
-}
-
-/// Gives this thread's shell back, if it has one still. What is queued goes to the global queue.
-fn give_back(sched: &SchedRef) {
-    if let Some(shell) = context::shell_of(sched) {
-        sched.drain(shell.p());
-        let p = sched.releasep(shell);
-        sched.pidleput(&mut sched.lock.lock(), p);
-    }
-}
-
-/// Nobody owns a shell: all permits are idle, all queues but the global one empty.
-fn check_at_rest(sched: &SchedRef, procs: u32) {
-    let locked = sched.lock.lock();
-    assert_eq!(locked.nmarked, 0, "marks");
-    assert_eq!(locked.pidle.len() as u32, procs, "idle permits");
-    assert_eq!(locked.pidle.len() + locked.spare.len(), sched.nshells(), "shells");
-    assert!(sched.shells().all(|p| p.role() == Role::Idle && p.runq.is_empty()));
 }
 
 /// The owner queues more than its ring holds, and its poll ends, while it is marked and drained: each G is

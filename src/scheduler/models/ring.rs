@@ -5,8 +5,6 @@
 use std::collections::BTreeSet;
 use std::ptr::NonNull;
 
-use loom::thread;
-
 use super::*;
 use crate::g::cell::{Header, Place};
 use crate::g::raw::{new_g, G};

@@ -1,11 +1,10 @@
 //! The end against those who still spawn: every future is dropped once, every M ends, and the scheduler is
 //! freed.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::AtomicUsize;
 
 use super::*;
 use crate::scheduler::shutdown;
-use loom::thread;
 
 struct Counted(StdArc<AtomicUsize>);
 
@@ -102,5 +101,53 @@ fn shutdown_vs_root() {
         sched.pidleput(&mut sched.lock.lock(), p.get(&sched));
         drop(sched);
         assert_eq!(StdArc::strong_count(&token), 1, "the scheduler was not freed");
+    });
+}
+
+/// Gives its waker away at its first poll, and waits for ever.
+struct Woken {
+    slot: StdArc<loom::sync::Mutex<Option<Waker>>>,
+    /// Opened once.
+    polled: Option<StdArc<Gate>>,
+    _counted: Counted,
+}
+
+impl Future for Woken {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        *self.slot.lock().unwrap() = Some(cx.waker().clone());
+        if let Some(polled) = self.polled.take() {
+            polled.open();
+        }
+        Poll::Pending
+    }
+}
+
+/// Close, against a wake by a thread without a shell: whichever comes first, the G is dropped once, and the
+/// reference that the wake queued too. Break: `wake_after_close_stays_queued`.
+#[test]
+fn shutdown_vs_wake() {
+    explore(1, || {
+        let token = StdArc::new(());
+        let drops = StdArc::new(AtomicUsize::new(0));
+        let sched = rig(1, &token);
+        let (slot, polled) = (StdArc::new(loom::sync::Mutex::new(None)), Gate::new());
+        drop(spawn(
+            &sched,
+            Woken {
+                slot: slot.clone(),
+                polled: Some(polled.clone()),
+                _counted: Counted(drops.clone()),
+            },
+        ));
+        polled.pass();
+        let waker: Waker = slot.lock().unwrap().take().expect("it was polled");
+        let waking = thread::spawn(move || waker.wake());
+        shutdown::shutdown(&sched, None);
+        waking.join().unwrap();
+        // Woken before the close it may have been polled again.
+        drop(slot.lock().unwrap().take());
+        assert_eq!(drops.load(SeqCst), 1, "the future outlives its scheduler");
+        end_with_latecomers(sched, token);
     });
 }

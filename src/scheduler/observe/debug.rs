@@ -89,9 +89,10 @@ fn switch(value: &str, into: &mut bool) -> Result<(), String> {
     Ok(())
 }
 
-#[cfg(all(test, not(gmp_loom)))]
-mod tests {
+#[cfg(any(all(test, not(gmp_loom)), gmp_fuzz))]
+pub(crate) mod tests {
     use super::*;
+    use crate::primitives::fuzz::{fuzz, Choices};
 
     #[test]
     fn all_keys() {
@@ -144,68 +145,73 @@ mod tests {
 
     /// Lists of good and bad parts: each good one acts, the last of its key wins, each bad one is warned
     /// of, once and on one line.
+    pub(crate) fn program(choices: &Choices<'_>) {
+        let (mut parts, mut expected, mut bad) = (Vec::new(), Debug::default(), 0);
+        for _ in 0..choices.below(8) {
+            let (ms, on) =
+                (u64::from(choices.below(3) * choices.below(2_000)), choices.below(2) == 1);
+            let time = (ms > 0).then(|| Duration::from_millis(ms));
+            let blank = [" ", "\t", ""][choices.below(3) as usize];
+            let part = match choices.below(7) {
+                0 => {
+                    expected.schedtrace = time;
+                    format!("schedtrace={ms}")
+                }
+                1 => {
+                    expected.longpoll = time;
+                    format!("longpoll={blank}{ms}")
+                }
+                2 => {
+                    expected.scheddetail = on;
+                    format!("scheddetail{blank}={}", u8::from(on))
+                }
+                3 => {
+                    expected.tasks = on;
+                    format!("tasks={}", u8::from(on))
+                }
+                4 => {
+                    expected.trace = Some(format!("/tmp/{ms}=").into());
+                    format!("trace=/tmp/{ms}=")
+                }
+                _ => {
+                    bad += 1;
+                    // Keys begin with a letter, and none is so short.
+                    let key: String =
+                        (0..1 + choices.below(4)).map(|_| any_char(choices)).collect();
+                    format!("={key}=")
+                }
+            };
+            parts.push(format!("{blank}{part}{blank}"));
+        }
+        let (debug, warnings) = Debug::parse(&parts.join(","));
+        assert_eq!(debug, expected, "{parts:?}");
+        assert_eq!(warnings.len(), bad, "{parts:?}: {warnings:?}");
+        assert!(warnings.iter().all(|warning| !warning.contains('\n')));
+        // Anything put into something sensible, and anything at all.
+        let mut text: Vec<char> = parts.join(",").chars().collect();
+        for _ in 0..choices.below(12) {
+            text.insert(choices.below(text.len() as u32 + 1) as usize, any_char(choices));
+        }
+        let text: String = text.into_iter().collect();
+        let (_, warnings) = Debug::parse(&text);
+        assert!(warnings.len() <= text.split(',').count());
+        let text = choices.rest(60);
+        let text = String::from_utf8_lossy(&text);
+        let (_, warnings) = Debug::parse(&text);
+        assert!(warnings.len() <= text.split(',').count());
+    }
+
     #[test]
     fn fuzz_gmpdebug() {
-        use crate::primitives::fuzz::fuzz;
-        use crate::primitives::rand::Rand;
-        fuzz(2_000, |seed| {
-            let rand = Rand::new(seed);
-            let (mut parts, mut expected, mut bad) = (Vec::new(), Debug::default(), 0);
-            for _ in 0..rand.below(8) {
-                let (ms, on) = (u64::from(rand.below(3) * rand.below(2_000)), rand.below(2) == 1);
-                let time = (ms > 0).then(|| Duration::from_millis(ms));
-                let blank = [" ", "\t", ""][rand.below(3) as usize];
-                let part = match rand.below(7) {
-                    0 => {
-                        expected.schedtrace = time;
-                        format!("schedtrace={ms}")
-                    }
-                    1 => {
-                        expected.longpoll = time;
-                        format!("longpoll={blank}{ms}")
-                    }
-                    2 => {
-                        expected.scheddetail = on;
-                        format!("scheddetail{blank}={}", u8::from(on))
-                    }
-                    3 => {
-                        expected.tasks = on;
-                        format!("tasks={}", u8::from(on))
-                    }
-                    4 => {
-                        expected.trace = Some(format!("/tmp/{ms}=").into());
-                        format!("trace=/tmp/{ms}=")
-                    }
-                    _ => {
-                        bad += 1;
-                        // Keys begin with a letter, and none is so short.
-                        let key: String = (0..1 + rand.below(4)).map(|_| any_char(&rand)).collect();
-                        format!("={key}=")
-                    }
-                };
-                parts.push(format!("{blank}{part}{blank}"));
-            }
-            let (debug, warnings) = Debug::parse(&parts.join(","));
-            assert_eq!(debug, expected, "{parts:?}");
-            assert_eq!(warnings.len(), bad, "{parts:?}: {warnings:?}");
-            assert!(warnings.iter().all(|warning| !warning.contains('\n')));
-            // Anything at all, and anything put into something sensible.
-            let mut text: Vec<char> = parts.join(",").chars().collect();
-            for _ in 0..rand.below(12) {
-                text.insert(rand.below(text.len() as u32 + 1) as usize, any_char(&rand));
-            }
-            let text: String = text.into_iter().collect();
-            let (_, warnings) = Debug::parse(&text);
-            assert!(warnings.len() <= text.split(',').count());
-        });
+        fuzz(2_000, program);
     }
 
     /// Not a comma: it would end the part.
-    fn any_char(rand: &crate::primitives::rand::Rand) -> char {
-        match rand.below(4) {
-            0 => char::from_u32(rand.below(0x11_0000)).unwrap_or('='),
-            1 => ['=', '-', '0', '9', '\n', '\u{feff}', ' '][rand.below(7) as usize],
-            _ => char::from(b'a' + rand.below(26) as u8),
+    fn any_char(choices: &Choices<'_>) -> char {
+        match choices.below(4) {
+            0 => char::from_u32(choices.below(0x11_0000)).filter(|&c| c != ',').unwrap_or('='),
+            1 => ['=', '-', '0', '9', '\n', '\u{feff}', ' '][choices.below(7) as usize],
+            _ => char::from(b'a' + choices.below(26) as u8),
         }
     }
 }

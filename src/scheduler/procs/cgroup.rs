@@ -272,5 +272,5 @@ fn octal(first: u8, tail: &[u8]) -> Option<(u8, &[u8])> {
     Some((u8::try_from(value).ok()?, &tail[3..]))
 }
 
-#[cfg(all(test, not(gmp_loom)))]
-mod tests;
+#[cfg(any(all(test, not(gmp_loom)), gmp_fuzz))]
+pub(crate) mod tests;

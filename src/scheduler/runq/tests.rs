@@ -10,7 +10,7 @@ use crate::g::cell::Place;
 use crate::g::join::JoinHandle;
 use crate::g::raw::new_g;
 use crate::g::{id, Schedule};
-use crate::primitives::fuzz::fuzz;
+use crate::primitives::fuzz::{fuzz, Choices};
 use crate::primitives::rand::Rand;
 
 /// Never schedules: these Gs are only carried about.
@@ -114,59 +114,60 @@ fn q_wraparound() {
 }
 
 /// Two rings, each with its model: a queue and a slot.
-#[test]
-fn fuzz_runq() {
-    fuzz(60, |seed| {
-        let rand = Rand::new(seed);
-        // The wrap is somewhere on the way.
-        let rings = [(); 2].map(|()| Runq::starting_at(u32::MAX - rand.below(3_000)));
-        let mut models = [(); 2].map(|()| (VecDeque::new(), None));
-        // Some programs keep the rings nearly empty, some full.
-        let puts = 1 + rand.below(8);
-        let mut next = 0;
-        for step in 0..3_000 {
-            let a = rand.below(2) as usize;
-            let (ring, (queue, slot)) = (&rings[a], &mut models[a]);
-            match rand.below(puts + 8) {
-                0 => assert_eq!(ring.get().map(number), queue.pop_front()),
-                1 => assert_eq!(ring.take_next().map(number), slot.take()),
-                2 => assert_eq!(ring.steal_one().map(number), queue.pop_front()),
-                3 => {
-                    // A thief comes with an empty ring of its own.
-                    let b = 1 - a;
-                    if models[b].0.is_empty() {
-                        let most = rand.below(RUNQ_CAP as u32) as usize;
-                        let from = &mut models[a].0;
-                        let n = (from.len() - from.len() / 2).min(most);
-                        let mut stolen: Vec<_> = from.drain(..n).collect();
-                        let last = stolen.pop();
-                        models[b].0.extend(stolen);
-                        assert_eq!(rings[a].steal_into(&rings[b], most).map(number), last);
-                    }
-                }
-                4 => {
-                    assert_eq!(ring.put_next(numbered(next)).map(number), slot.replace(next));
-                    next += 1;
-                }
-                _ => {
-                    let spill: Vec<_> = ring.put(numbered(next)).into_iter().flatten().collect();
-                    let mut expected = Vec::new();
-                    if queue.len() == RUNQ_CAP {
-                        expected.extend(queue.drain(..RUNQ_SPILL));
-                        expected.push(next);
-                    } else {
-                        queue.push_back(next);
-                    }
-                    assert_eq!(spill.into_iter().map(number).collect::<Vec<_>>(), expected);
-                    next += 1;
+pub(crate) fn program(choices: &Choices<'_>) {
+    // The wrap is somewhere on the way.
+    let rings = [(); 2].map(|()| Runq::starting_at(u32::MAX - choices.below(3_000)));
+    let mut models = [(); 2].map(|()| (VecDeque::new(), None));
+    // Some programs keep the rings nearly empty, some full.
+    let puts = 1 + choices.below(8);
+    let mut next = 0;
+    for step in (0..3_000).take_while(|_| choices.more()) {
+        let a = choices.below(2) as usize;
+        let (ring, (queue, slot)) = (&rings[a], &mut models[a]);
+        match choices.below(puts + 8) {
+            0 => assert_eq!(ring.get().map(number), queue.pop_front()),
+            1 => assert_eq!(ring.take_next().map(number), slot.take()),
+            2 => assert_eq!(ring.steal_one().map(number), queue.pop_front()),
+            3 => {
+                // A thief comes with an empty ring of its own.
+                let b = 1 - a;
+                if models[b].0.is_empty() {
+                    let most = choices.below(RUNQ_CAP as u32) as usize;
+                    let from = &mut models[a].0;
+                    let n = (from.len() - from.len() / 2).min(most);
+                    let mut stolen: Vec<_> = from.drain(..n).collect();
+                    let last = stolen.pop();
+                    models[b].0.extend(stolen);
+                    assert_eq!(rings[a].steal_into(&rings[b], most).map(number), last);
                 }
             }
-            for (ring, (queue, slot)) in rings.iter().zip(&models) {
-                assert_eq!(ring.len(), queue.len(), "step {step}");
-                assert_eq!(ring.room(), RUNQ_CAP - queue.len(), "step {step}");
-                assert_eq!(ring.has_next(), slot.is_some(), "step {step}");
-                assert_eq!(ring.is_empty(), queue.is_empty() && slot.is_none(), "step {step}");
+            4 => {
+                assert_eq!(ring.put_next(numbered(next)).map(number), slot.replace(next));
+                next += 1;
+            }
+            _ => {
+                let spill: Vec<_> = ring.put(numbered(next)).into_iter().flatten().collect();
+                let mut expected = Vec::new();
+                if queue.len() == RUNQ_CAP {
+                    expected.extend(queue.drain(..RUNQ_SPILL));
+                    expected.push(next);
+                } else {
+                    queue.push_back(next);
+                }
+                assert_eq!(spill.into_iter().map(number).collect::<Vec<_>>(), expected);
+                next += 1;
             }
         }
-    });
+        for (ring, (queue, slot)) in rings.iter().zip(&models) {
+            assert_eq!(ring.len(), queue.len(), "step {step}");
+            assert_eq!(ring.room(), RUNQ_CAP - queue.len(), "step {step}");
+            assert_eq!(ring.has_next(), slot.is_some(), "step {step}");
+            assert_eq!(ring.is_empty(), queue.is_empty() && slot.is_none(), "step {step}");
+        }
+    }
+}
+
+#[test]
+fn fuzz_runq() {
+    fuzz(60, program);
 }

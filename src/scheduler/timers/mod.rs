@@ -41,8 +41,8 @@
 mod entry;
 #[cfg(all(test, gmp_loom))]
 mod models;
-#[cfg(all(test, not(gmp_loom)))]
-mod tests;
+#[cfg(any(all(test, not(gmp_loom)), gmp_fuzz))]
+pub(crate) mod tests;
 mod wheel;
 
 use std::fmt;
@@ -55,7 +55,7 @@ use entry::Node;
 use wheel::Wheel;
 
 use crate::primitives::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use crate::primitives::sync::Mutex;
+use crate::primitives::sync::{broken, Mutex};
 
 /// A tick is 2^14 ns, about 16 µs: finer than the poller's own accuracy, and coarse enough that nine
 /// levels of the wheel cover every `u64` of nanoseconds.
@@ -151,6 +151,9 @@ impl Timers {
         let mut wheel = self.wheel.lock();
         wheel.advance(now >> TICK_SHIFT, fired);
         let next = tick_to_ns(wheel.next());
+        if broken("timer_earliest_unlocked") {
+            drop(wheel);
+        }
         self.earliest.store(next, Relaxed);
         next
     }
@@ -162,7 +165,7 @@ impl Timers {
     }
 
     /// How many entries are queued.
-    #[cfg(test)]
+    #[cfg(any(test, gmp_fuzz))]
     pub(crate) fn len(&self) -> usize {
         self.wheel.lock().len()
     }

@@ -188,3 +188,50 @@ fn shutdown_vs_cancel() {
         assert_eq!(timers.len(), 0);
     });
 }
+
+/// Two Ms come for the due timers of one shell, its owner and a thief, while the sleeper gives up: one
+/// outcome. Breaks: `timer_cancel_without_lock`, `timer_word_before_waker`.
+#[test]
+fn x_timer_cancel_vs_fire_by_a_thief() {
+    loom::model(|| {
+        let timers = Arc::new(Timers::new());
+        let (woken, waker) = woken(&timers);
+        let mut entry = queued(&timers, 1, &waker);
+        let thief = {
+            let timers = timers.clone();
+            thread::spawn(move || check(&timers, 1))
+        };
+        let sleeper = thread::spawn(move || {
+            entry.as_mut().cancel();
+            let fired = entry.is_fired();
+            entry.as_mut().scrub();
+            fired
+        });
+        check(&timers, 1);
+        thief.join().unwrap();
+        let fired = sleeper.join().unwrap();
+        assert_eq!(woken.count.load(SeqCst), usize::from(fired), "one outcome");
+        assert_eq!((timers.len(), timers.earliest()), (0, u64::MAX));
+    });
+}
+
+/// Step 7: the owner of the shell adds a timer while a thief runs those that are due: the next deadline is
+/// known. Break: `timer_earliest_unlocked`.
+#[test]
+fn insert_vs_fire_by_a_thief() {
+    loom::model(|| {
+        let timers = Arc::new(Timers::new());
+        let (woken, waker) = woken(&timers);
+        let first = queued(&timers, 1, &waker);
+        let thief = {
+            let timers = timers.clone();
+            thread::spawn(move || check(&timers, 1))
+        };
+        let second = queued(&timers, 3, &waker);
+        thief.join().unwrap();
+        assert!(timers.earliest() <= 3 * TICK, "nobody would come for it");
+        check(&timers, 3);
+        assert!(first.is_fired() && second.is_fired());
+        assert_eq!(woken.count.load(SeqCst), 2);
+    });
+}

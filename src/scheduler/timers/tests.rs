@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use super::*;
-use crate::primitives::fuzz::fuzz;
+use crate::primitives::fuzz::{fuzz, Choices};
 use crate::primitives::rand::Rand;
 
 const MS: u64 = 1_000_000;
@@ -345,74 +345,73 @@ fn idle_is_none() {
 }
 
 /// The wheel against a sorted map, over all of time.
-#[test]
-fn fuzz_timers_against_a_sorted_map() {
-    fuzz(40, |seed| {
-        let (home, rand) = (shell(), Rand::new(seed));
-        let mut entries: Vec<_> = (0..64).map(|_| entry(&home)).collect();
-        // Entry to tick, for what is queued.
-        let mut model: BTreeMap<usize, u64> = BTreeMap::new();
-        let mut now = 0u64;
-        // Distances of all magnitudes; mostly small at first, so that time lasts.
-        let far = |limit: u32| rand.next_u64() >> (64 - 1 - rand.below(limit));
-        for step in 0..3_000u32 {
-            let limit = if step < 2_500 { 44 } else { 63 };
-            let i = rand.below(64) as usize;
-            let hand = now >> TICK_SHIFT;
-            match rand.below(8) {
-                0..=2 => {
-                    let at = now.saturating_add(far(limit));
-                    let tick = tick_after(at);
-                    entries[i].as_mut().cancel();
-                    let look = entries[i].as_mut().register(at, Some(Waker::noop()));
-                    model.remove(&i);
-                    if look == Look::Waiting {
-                        model.insert(i, tick);
-                    } else {
-                        assert!(tick <= hand, "seed {seed} step {step}: fired early");
-                    }
+pub(crate) fn program(choices: &Choices<'_>) {
+    let home = shell();
+    let mut entries: Vec<_> = (0..64).map(|_| entry(&home)).collect();
+    // Entry to tick, for what is queued.
+    let mut model: BTreeMap<usize, u64> = BTreeMap::new();
+    let mut now = 0u64;
+    // Distances of all magnitudes; mostly small at first, so that time lasts.
+    let far = |limit: u32| choices.next_u64() >> (64 - 1 - choices.below(limit));
+    for step in (0..3_000u32).take_while(|_| choices.more()) {
+        let limit = if step < 2_500 { 44 } else { 63 };
+        let i = choices.below(64) as usize;
+        let hand = now >> TICK_SHIFT;
+        match choices.below(8) {
+            0..=2 => {
+                let at = now.saturating_add(far(limit));
+                let tick = tick_after(at);
+                entries[i].as_mut().cancel();
+                let look = entries[i].as_mut().register(at, Some(Waker::noop()));
+                model.remove(&i);
+                if look == Look::Waiting {
+                    model.insert(i, tick);
+                } else {
+                    assert!(tick <= hand, "step {step}: fired early");
                 }
-                3 => {
-                    entries[i].as_mut().cancel();
-                    model.remove(&i);
-                }
-                4 | 5 => {
-                    let at = now.saturating_add(far(limit));
-                    entries[i].as_mut().reset(at);
-                    model.remove(&i);
-                    if entries[i].is_fired() {
-                        assert!(
-                            tick_after(at) <= hand,
-                            "seed {seed} step {step}: reset fired early"
-                        );
-                    } else {
-                        model.insert(i, tick_after(at));
-                    }
-                }
-                6 => now = now.saturating_add(far(limit)),
-                _ if home.timers.earliest() != u64::MAX => now = now.max(home.timers.earliest()),
-                _ => {}
             }
-            let first = model.values().min();
-            assert!(
-                home.timers.earliest() <= tick_to_ns(first.copied()),
-                "seed {seed} step {step}: earliest is late"
-            );
-            if rand.below(3) > 0 {
-                let due = model.values().filter(|&&tick| tick <= now >> TICK_SHIFT).count();
-                // An entry that was reset after it fired has no waker: so count the entries.
-                let before = model.len();
-                home.run(now);
-                model.retain(|&i, &mut tick| {
-                    let is_due = tick <= now >> TICK_SHIFT;
-                    assert_eq!(entries[i].is_fired(), is_due, "seed {seed} step {step} entry {i}");
-                    !is_due
-                });
-                assert_eq!(before - model.len(), due);
+            3 => {
+                entries[i].as_mut().cancel();
+                model.remove(&i);
             }
-            assert_eq!(home.timers.len(), model.len(), "seed {seed} step {step}");
+            4 | 5 => {
+                let at = now.saturating_add(far(limit));
+                entries[i].as_mut().reset(at);
+                model.remove(&i);
+                if entries[i].is_fired() {
+                    assert!(tick_after(at) <= hand, "step {step}: reset fired early");
+                } else {
+                    model.insert(i, tick_after(at));
+                }
+            }
+            6 => now = now.saturating_add(far(limit)),
+            _ if home.timers.earliest() != u64::MAX => now = now.max(home.timers.earliest()),
+            _ => {}
         }
-    });
+        let first = model.values().min();
+        assert!(
+            home.timers.earliest() <= tick_to_ns(first.copied()),
+            "step {step}: earliest is late"
+        );
+        if choices.below(3) > 0 {
+            let due = model.values().filter(|&&tick| tick <= now >> TICK_SHIFT).count();
+            // An entry that was reset after it fired has no waker: so count the entries.
+            let before = model.len();
+            home.run(now);
+            model.retain(|&i, &mut tick| {
+                let is_due = tick <= now >> TICK_SHIFT;
+                assert_eq!(entries[i].is_fired(), is_due, "step {step} entry {i}");
+                !is_due
+            });
+            assert_eq!(before - model.len(), due);
+        }
+        assert_eq!(home.timers.len(), model.len(), "step {step}");
+    }
+}
+
+#[test]
+fn fuzz_timers() {
+    fuzz(40, program);
 }
 
 /// Owners on several threads insert, reset, poll and drop while the hand moves. Every wait ends, none

@@ -3,8 +3,7 @@ use crate::io::{
     join, split, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufStream,
     BufWriter,
 };
-use crate::primitives::fuzz::fuzz;
-use crate::primitives::rand::Rand;
+use crate::primitives::fuzz::{fuzz, Choices};
 use std::io::{ErrorKind, IoSlice};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
@@ -61,40 +60,42 @@ fn writer_accepts_nothing_while_it_cannot_flush() {
     assert_eq!((&writer.get_ref().written[..], writer.buffer()), (&b"abcd"[..], &b"ef"[..]));
 }
 
+/// Vectored writes through a `BufWriter`: all that was written arrives, in order.
+pub(crate) fn buf_writer_program(choices: &Choices<'_>) {
+    let mut mock = Mock::new();
+    mock.vectored = choices.below(2) == 0;
+    for _ in 0..choices.below(20) {
+        match choices.below(3) {
+            0 => mock.not_now(),
+            n => mock.accept(n as usize * 3),
+        };
+    }
+    let capacity = choices.below(12) as usize;
+    let mut writer = BufWriter::with_capacity(capacity, mock);
+    assert!(writer.is_write_vectored());
+    let all: Vec<u8> = (0..200).collect();
+    let mut done = 0;
+    while done < all.len() && choices.more() {
+        let mut bufs = Vec::new();
+        let mut at = done;
+        while bufs.len() < 4 && at < all.len() {
+            let len = (choices.below(9) as usize).min(all.len() - at);
+            bufs.push(IoSlice::new(&all[at..at + len]));
+            at += len;
+        }
+        let n = finish(writer.write_vectored(&bufs)).unwrap();
+        assert!(n > 0 || at == done, "nothing accepted of {}", at - done);
+        assert!(n <= at - done);
+        done += n;
+        assert!(writer.buffer().len() <= capacity, "the buffer has grown");
+    }
+    finish(writer.flush()).unwrap();
+    assert_eq!(writer.get_ref().written, all[..done]);
+}
+
 #[test]
-fn fuzz_vectored_writes_arrive_in_order() {
-    fuzz(200, |seed| {
-        let rand = Rand::new(seed);
-        let mut mock = Mock::new();
-        mock.vectored = seed % 2 == 0;
-        for _ in 0..rand.below(20) {
-            match rand.below(3) {
-                0 => mock.not_now(),
-                n => mock.accept(n as usize * 3),
-            };
-        }
-        let capacity = rand.below(12) as usize;
-        let mut writer = BufWriter::with_capacity(capacity, mock);
-        assert!(writer.is_write_vectored());
-        let all: Vec<u8> = (0..200).map(|_| rand.next_u64() as u8).collect();
-        let mut done = 0;
-        while done < all.len() {
-            let mut bufs = Vec::new();
-            let mut at = done;
-            while bufs.len() < 4 && at < all.len() {
-                let len = (rand.below(9) as usize).min(all.len() - at);
-                bufs.push(IoSlice::new(&all[at..at + len]));
-                at += len;
-            }
-            let n = finish(writer.write_vectored(&bufs)).unwrap();
-            assert!(n > 0 || at == done, "seed {seed}: nothing accepted of {}", at - done);
-            assert!(n <= at - done, "seed {seed}");
-            done += n;
-            assert!(writer.buffer().len() <= capacity, "seed {seed}: the buffer has grown");
-        }
-        finish(writer.flush()).unwrap();
-        assert!(writer.get_ref().written == all, "seed {seed}");
-    });
+fn fuzz_buf_writer() {
+    fuzz(200, buf_writer_program);
 }
 
 #[test]
@@ -194,81 +195,84 @@ fn joined_sides_stay_apart() {
 
 /// `BufReader` and `Take` and `Chain` in any order of reads, against the bytes that were sent; a read that
 /// is given up loses none.
-#[test]
-fn fuzz_buf_reader() {
-    fuzz(300, |seed| {
-        let rand = Rand::new(seed);
-        let mut parts = [Mock::new(), Mock::new()];
-        let mut all = Vec::new();
-        for mock in &mut parts {
-            for _ in 0..rand.below(12) {
-                let length = 1 + rand.below(40);
-                let piece: Vec<u8> =
-                    (0..length).map(|_| b"ab\n\r"[rand.below(4) as usize]).collect();
-                all.extend(&piece);
-                mock.data(&piece);
-                if rand.below(3) == 0 {
-                    mock.pending();
-                }
+pub(crate) fn buf_reader_program(choices: &Choices<'_>) {
+    let mut parts = [Mock::new(), Mock::new()];
+    let mut all = Vec::new();
+    for mock in &mut parts {
+        for _ in 0..choices.below(12) {
+            let length = 1 + choices.below(40);
+            let piece: Vec<u8> =
+                (0..length).map(|_| b"ab\n\r"[choices.below(4) as usize]).collect();
+            all.extend(&piece);
+            mock.data(&piece);
+            if choices.below(3) == 0 {
+                mock.pending();
             }
         }
-        let [first, second] = parts;
-        let limit = if rand.below(2) == 0 { u64::from(rand.below(400)) } else { u64::MAX };
-        all.truncate(limit as usize);
-        let capacity = 1 + rand.below(16) as usize;
-        let mut reader = BufReader::with_capacity(capacity, first.chain(second).take(limit));
-        let mut rest = &all[..];
-        while !rest.is_empty() {
-            let what = rand.below(6);
-            let n = match what {
-                0 => {
-                    let mut bytes = vec![0; rand.below(24) as usize];
-                    let n = finish(reader.read(&mut bytes)).unwrap();
-                    assert!(n > 0 || bytes.is_empty(), "the end came too early");
-                    assert_eq!(bytes[..n], rest[..n]);
-                    n
-                }
-                1 => {
-                    let seen = finish(reader.fill_buf()).unwrap().to_vec();
-                    assert!(!seen.is_empty() && seen.len() <= capacity);
-                    assert_eq!(seen, rest[..seen.len()]);
-                    let n = rand.below(seen.len() as u32 + 1) as usize;
-                    reader.consume(n);
-                    n
-                }
-                2 => {
-                    let mut line = Vec::new();
-                    let n = finish(reader.read_until(b'\n', &mut line)).unwrap();
-                    let end = rest.iter().position(|&byte| byte == b'\n');
-                    assert_eq!(line, rest[..end.map_or(rest.len(), |at| at + 1)]);
-                    n
-                }
-                3 => {
-                    let mut line = String::new();
-                    let n = finish(reader.read_line(&mut line)).unwrap();
-                    assert_eq!(line.as_bytes(), &rest[..n]);
-                    assert!(line.ends_with('\n') || n == rest.len());
-                    n
-                }
-                4 => {
-                    let mut bytes = vec![0; rand.below(rest.len() as u32 + 1) as usize];
-                    finish(reader.read_exact(&mut bytes)).unwrap();
-                    assert_eq!(bytes, rest[..bytes.len()]);
-                    bytes.len()
-                }
-                _ => {
-                    let mut bytes = [0; 4];
-                    let read = std::pin::pin!(reader.read(&mut bytes));
-                    let n = match poll_once(read) {
-                        std::task::Poll::Ready(n) => n.unwrap(),
-                        std::task::Poll::Pending => 0,
-                    };
-                    assert_eq!(bytes[..n], rest[..n]);
-                    n
-                }
-            };
-            rest = &rest[n..];
-        }
-        assert_eq!(finish(reader.read(&mut [0; 8])).unwrap(), 0, "more than was sent");
-    });
+    }
+    let [first, second] = parts;
+    let limit = if choices.below(2) == 0 { u64::from(choices.below(400)) } else { u64::MAX };
+    all.truncate(limit as usize);
+    let capacity = 1 + choices.below(16) as usize;
+    let mut reader = BufReader::with_capacity(capacity, first.chain(second).take(limit));
+    let mut rest = &all[..];
+    while !rest.is_empty() && choices.more() {
+        let what = choices.below(6);
+        let n = match what {
+            0 => {
+                let mut bytes = vec![0; choices.below(24) as usize];
+                let n = finish(reader.read(&mut bytes)).unwrap();
+                assert!(n > 0 || bytes.is_empty(), "the end came too early");
+                assert_eq!(bytes[..n], rest[..n]);
+                n
+            }
+            1 => {
+                let seen = finish(reader.fill_buf()).unwrap().to_vec();
+                assert!(!seen.is_empty() && seen.len() <= capacity);
+                assert_eq!(seen, rest[..seen.len()]);
+                let n = choices.below(seen.len() as u32 + 1) as usize;
+                reader.consume(n);
+                n
+            }
+            2 => {
+                let mut line = Vec::new();
+                let n = finish(reader.read_until(b'\n', &mut line)).unwrap();
+                let end = rest.iter().position(|&byte| byte == b'\n');
+                assert_eq!(line, rest[..end.map_or(rest.len(), |at| at + 1)]);
+                n
+            }
+            3 => {
+                let mut line = String::new();
+                let n = finish(reader.read_line(&mut line)).unwrap();
+                assert_eq!(line.as_bytes(), &rest[..n]);
+                assert!(line.ends_with('\n') || n == rest.len());
+                n
+            }
+            4 => {
+                let mut bytes = vec![0; choices.below(rest.len() as u32 + 1) as usize];
+                finish(reader.read_exact(&mut bytes)).unwrap();
+                assert_eq!(bytes, rest[..bytes.len()]);
+                bytes.len()
+            }
+            _ => {
+                let mut bytes = [0; 4];
+                let read = std::pin::pin!(reader.read(&mut bytes));
+                let n = match poll_once(read) {
+                    std::task::Poll::Ready(n) => n.unwrap(),
+                    std::task::Poll::Pending => 0,
+                };
+                assert_eq!(bytes[..n], rest[..n]);
+                n
+            }
+        };
+        rest = &rest[n..];
+    }
+    let mut left = Vec::new();
+    finish(reader.read_to_end(&mut left)).unwrap();
+    assert_eq!(left, rest);
+}
+
+#[test]
+fn fuzz_buf_reader() {
+    fuzz(300, buf_reader_program);
 }

@@ -3,10 +3,10 @@
 pub(crate) mod mock;
 
 mod budget;
-mod buffers;
-mod copying;
+pub(crate) mod buffers;
+pub(crate) mod copying;
 mod lines;
-mod pipes;
-mod reading;
+pub(crate) mod pipes;
+pub(crate) mod reading;
 mod seeking;
 mod writing;

@@ -1,8 +1,7 @@
 use super::mock::{finish, Wakes};
 use crate::io::{duplex, simplex, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use crate::io::{DuplexStream, SimplexStream};
-use crate::primitives::fuzz::fuzz;
-use crate::primitives::rand::Rand;
+use crate::primitives::fuzz::{fuzz, Choices};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -100,37 +99,39 @@ fn vectored_writes_fill_up_to_the_bound() {
     assert_eq!(&buf, b"abcd");
 }
 
-#[test]
-fn fuzz_duplex_against_a_queue() {
-    fuzz(100, |seed| {
-        let rand = Rand::new(seed);
-        let bound = 1 + rand.below(9) as usize;
-        let (mut a, mut b) = duplex(bound);
-        let mut model = VecDeque::new();
-        for step in 0..200 {
-            let n = rand.below(12) as usize;
-            if rand.below(2) == 0 {
-                let bytes: Vec<u8> = (0..n).map(|_| rand.next_u64() as u8).collect();
-                match write(&mut a, Waker::noop(), &bytes) {
-                    Poll::Ready(Ok(taken)) => {
-                        assert_eq!(taken, n.min(bound - model.len()), "seed {seed}, step {step}");
-                        model.extend(&bytes[..taken]);
-                    }
-                    Poll::Ready(Err(error)) => panic!("seed {seed}: {error}"),
-                    Poll::Pending => assert_eq!(model.len(), bound, "seed {seed}, step {step}"),
+/// A pipe in memory against a queue of bytes.
+pub(crate) fn duplex_program(choices: &Choices<'_>) {
+    let bound = 1 + choices.below(9) as usize;
+    let (mut a, mut b) = duplex(bound);
+    let mut model = VecDeque::new();
+    for step in (0..200).take_while(|_| choices.more()) {
+        let n = choices.below(12) as usize;
+        if choices.below(2) == 0 {
+            let bytes: Vec<u8> = (0..n).map(|_| choices.below(256) as u8).collect();
+            match write(&mut a, Waker::noop(), &bytes) {
+                Poll::Ready(Ok(taken)) => {
+                    assert_eq!(taken, n.min(bound - model.len()), "step {step}");
+                    model.extend(&bytes[..taken]);
                 }
-            } else {
-                match read(&mut b, Waker::noop(), n) {
-                    Poll::Ready(Ok(got)) => {
-                        let expected: Vec<u8> = model.drain(..n.min(model.len())).collect();
-                        assert_eq!(got, expected, "seed {seed}, step {step}");
-                    }
-                    Poll::Ready(Err(error)) => panic!("seed {seed}: {error}"),
-                    Poll::Pending => assert!(model.is_empty(), "seed {seed}, step {step}"),
+                Poll::Ready(Err(error)) => panic!("{error}"),
+                Poll::Pending => assert_eq!(model.len(), bound, "step {step}"),
+            }
+        } else {
+            match read(&mut b, Waker::noop(), n) {
+                Poll::Ready(Ok(got)) => {
+                    let expected: Vec<u8> = model.drain(..n.min(model.len())).collect();
+                    assert_eq!(got, expected, "step {step}");
                 }
+                Poll::Ready(Err(error)) => panic!("{error}"),
+                Poll::Pending => assert!(model.is_empty(), "step {step}"),
             }
         }
-    });
+    }
+}
+
+#[test]
+fn fuzz_duplex() {
+    fuzz(100, duplex_program);
 }
 
 #[test]

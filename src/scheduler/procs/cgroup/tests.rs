@@ -1,6 +1,5 @@
 use super::*;
-use crate::primitives::fuzz::fuzz;
-use crate::primitives::rand::Rand;
+use crate::primitives::fuzz::{fuzz, Choices};
 use std::fs;
 
 fn mount(root: &str, point: &str) -> Mount {
@@ -224,9 +223,9 @@ fn nothing_to_read_limits_nothing() {
 }
 
 /// A directory's name, of any bytes but those that no name has.
-fn any_name(rand: &Rand) -> Vec<u8> {
+fn any_name(choices: &Choices<'_>) -> Vec<u8> {
     let odd = b" \t\n\\:,-.a\xff";
-    (0..1 + rand.below(6)).map(|_| odd[rand.below(odd.len() as u32) as usize]).collect()
+    (0..1 + choices.below(6)).map(|_| odd[choices.below(odd.len() as u32) as usize]).collect()
 }
 
 /// What the kernel writes for such a path in mountinfo.
@@ -238,8 +237,8 @@ fn escape(path: &[u8]) -> Vec<u8> {
     escaped.collect()
 }
 
-fn any_path(rand: &Rand, most: u32) -> Vec<u8> {
-    let names = (0..rand.below(most)).map(|_| any_name(rand));
+fn any_path(choices: &Choices<'_>, most: u32) -> Vec<u8> {
+    let names = (0..choices.below(most)).map(|_| any_name(choices));
     let path: Vec<u8> = names.flat_map(|name| [b"/".to_vec(), name].concat()).collect();
     if path.is_empty() {
         b"/".to_vec()
@@ -250,64 +249,65 @@ fn any_path(rand: &Rand, most: u32) -> Vec<u8> {
 
 /// What a kernel could write is read as it was meant, whatever the directories are called; anything else
 /// is survived.
+pub(crate) fn program(choices: &Choices<'_>) {
+    let version = if choices.below(2) == 0 { Version::V1 } else { Version::V2 };
+    let mount = Mount { root: any_path(choices, 4), point: any_path(choices, 4) };
+    let (kind, options) = match version {
+        Version::V1 => ("cgroup", "rw,cpu,cpuacct"),
+        Version::V2 => ("cgroup2", "rw"),
+    };
+    let optional = ["", " shared:1", " master:2 propagate_from:3"][choices.below(3) as usize];
+    let mut mountinfo = b"24 30 0:22 / /proc rw - proc proc rw\n36 35 0:31 ".to_vec();
+    mountinfo.extend(escape(&mount.root));
+    mountinfo.push(b' ');
+    mountinfo.extend(escape(&mount.point));
+    mountinfo.extend(format!(" rw,nosuid{optional} - {kind} none {options}\n").bytes());
+    assert_eq!(parse_mountinfo(&mountinfo, version), [mount], "version {version:?}");
+
+    // The group's own file has no escapes: a newline in a name cannot be told from the end.
+    let mut path = any_path(choices, 5);
+    path.retain(|&byte| byte != b'\n');
+    let mut cgroup = b"7:memory:/other\n".to_vec();
+    let controllers = if version == Version::V1 { "4:cpuacct,cpu:" } else { "0::" };
+    cgroup.extend(controllers.bytes());
+    cgroup.extend(&path);
+    cgroup.push(b'\n');
+    assert_eq!(parse_cgroup(&cgroup), Some((version, path.as_slice())));
+
+    let (quota, period) =
+        (choices.next_u64() >> choices.below(64), choices.next_u64() >> choices.below(64));
+    let expected = (period > 0).then(|| usize::try_from(quota.div_ceil(period)).unwrap());
+    let max = format!("{quota} {period}\n");
+    assert_eq!(parse_cpu_max(max.as_bytes()), expected);
+    let (quota, period) = (format!("{quota}\n"), format!("{period}\n"));
+    assert_eq!(parse_cfs(quota.as_bytes(), period.as_bytes()), expected);
+
+    for text in [&mut mountinfo, &mut cgroup, &mut max.into_bytes(), &mut choices.rest(80)] {
+        for _ in 0..choices.below(6) {
+            let at = choices.below(text.len() as u32 + 1) as usize;
+            match choices.below(3) {
+                0 => text.insert(at, choices.next_u64() as u8),
+                1 => text.truncate(at),
+                _ if at < text.len() => text[at] ^= 1 << choices.below(8),
+                _ => {}
+            }
+        }
+        for mount in parse_mountinfo(text, version) {
+            assert!(mount.root.starts_with(b"/") && mount.point.starts_with(b"/"));
+            for dir in ancestors(&mount, &path) {
+                let point = Path::new(OsStr::from_bytes(&mount.point));
+                assert!(dir.starts_with(point), "{dir:?} is above {point:?}");
+                assert!(!dir.strip_prefix(point).unwrap().starts_with(".."));
+            }
+        }
+        if let Some((_, path)) = parse_cgroup(text) {
+            assert!(path.starts_with(b"/"));
+        }
+        let _any = (parse_cpu_max(text), parse_cfs(text, text));
+    }
+}
+
 #[test]
 fn fuzz_cgroup() {
-    fuzz(2_000, |seed| {
-        let rand = Rand::new(seed);
-        let version = if rand.below(2) == 0 { Version::V1 } else { Version::V2 };
-        let mount = Mount { root: any_path(&rand, 4), point: any_path(&rand, 4) };
-        let (kind, options) = match version {
-            Version::V1 => ("cgroup", "rw,cpu,cpuacct"),
-            Version::V2 => ("cgroup2", "rw"),
-        };
-        let optional = ["", " shared:1", " master:2 propagate_from:3"][rand.below(3) as usize];
-        let mut mountinfo = b"24 30 0:22 / /proc rw - proc proc rw\n36 35 0:31 ".to_vec();
-        mountinfo.extend(escape(&mount.root));
-        mountinfo.push(b' ');
-        mountinfo.extend(escape(&mount.point));
-        mountinfo.extend(format!(" rw,nosuid{optional} - {kind} none {options}\n").bytes());
-        assert_eq!(parse_mountinfo(&mountinfo, version), [mount], "version {version:?}");
-
-        // The group's own file has no escapes: a newline in a name cannot be told from the end.
-        let mut path = any_path(&rand, 5);
-        path.retain(|&byte| byte != b'\n');
-        let mut cgroup = b"7:memory:/other\n".to_vec();
-        let controllers = if version == Version::V1 { "4:cpuacct,cpu:" } else { "0::" };
-        cgroup.extend(controllers.bytes());
-        cgroup.extend(&path);
-        cgroup.push(b'\n');
-        assert_eq!(parse_cgroup(&cgroup), Some((version, path.as_slice())));
-
-        let (quota, period) =
-            (rand.next_u64() >> rand.below(64), rand.next_u64() >> rand.below(64));
-        let expected = (period > 0).then(|| usize::try_from(quota.div_ceil(period)).unwrap());
-        let max = format!("{quota} {period}\n");
-        assert_eq!(parse_cpu_max(max.as_bytes()), expected);
-        let (quota, period) = (format!("{quota}\n"), format!("{period}\n"));
-        assert_eq!(parse_cfs(quota.as_bytes(), period.as_bytes()), expected);
-
-        for text in [&mut mountinfo, &mut cgroup, &mut max.into_bytes()] {
-            for _ in 0..rand.below(6) {
-                let at = rand.below(text.len() as u32 + 1) as usize;
-                match rand.below(3) {
-                    0 => text.insert(at, rand.next_u64() as u8),
-                    1 => text.truncate(at),
-                    _ if at < text.len() => text[at] ^= 1 << rand.below(8),
-                    _ => {}
-                }
-            }
-            for mount in parse_mountinfo(text, version) {
-                assert!(mount.root.starts_with(b"/") && mount.point.starts_with(b"/"));
-                for dir in ancestors(&mount, &path) {
-                    let point = Path::new(OsStr::from_bytes(&mount.point));
-                    assert!(dir.starts_with(point), "{dir:?} is above {point:?}");
-                    assert!(!dir.strip_prefix(point).unwrap().starts_with(".."));
-                }
-            }
-            if let Some((_, path)) = parse_cgroup(text) {
-                assert!(path.starts_with(b"/"));
-            }
-            let _any = (parse_cpu_max(text), parse_cfs(text, text));
-        }
-    });
+    fuzz(2_000, program);
 }
