@@ -18,11 +18,12 @@ pub(crate) fn describe(go: Option<&Go>) -> String {
     versions.extend(go.map(|go| go.version.clone()));
     format!(
         "- Machine: {}, {cores} cores to this process, {}\n\
-         - Built by {} (release), commit {}\n\
+         - Built by {} ({}), commit {}\n\
          - {}\n",
         cpu_model(),
         kernel(),
         env!("GMP_BENCH_RUSTC"),
+        if cfg!(debug_assertions) { "debug: not for comparing" } else { "release" },
         commit(),
         versions.join(", "),
     )

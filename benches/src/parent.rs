@@ -1,7 +1,7 @@
 //! Takes turns between child processes and gathers what they print.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -131,7 +131,7 @@ impl Runs {
         quick: bool,
         rename: impl Fn(&str) -> String,
     ) {
-        eprint!("\r\x1b[Kround {}: {workload} {runtime}, {workers} workers", round + 1);
+        progress(&format!("round {}: {workload} {runtime}, {workers} workers", round + 1));
         match child(workload, runtime, workers, quick) {
             Ok(rows) => {
                 for (row, figure) in rows {
@@ -142,7 +142,7 @@ impl Runs {
                 self.failed.insert((workload.to_string(), runtime.to_string()), why);
             }
         }
-        eprint!("\r\x1b[K");
+        progress("");
     }
 
     pub(crate) fn failures(&self) -> Vec<String> {
@@ -163,6 +163,13 @@ impl Runs {
         } else {
             Err(format!("{} of the runs failed", failures.len()))
         }
+    }
+}
+
+/// Says on a terminal what is being done, in place of what was said before.
+pub(crate) fn progress(doing: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{doing}");
     }
 }
 

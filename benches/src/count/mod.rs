@@ -113,7 +113,7 @@ fn count_all<'a>(
             if runtime == floor::NAME && !floor::has(name) {
                 continue;
             }
-            eprint!("\r\x1b[Kcounting {name} on {runtime}");
+            parent::progress(&format!("counting {name} on {runtime}"));
             let mut run = |ops: u64| {
                 let out = folder.join(format!("{name}-{runtime}-{ops}"));
                 let counts = count(name, runtime, options.workers, ops, &out, &mut atomics);
@@ -123,7 +123,7 @@ fn count_all<'a>(
             counts.insert((*name, runtime.as_str()), per_op(less, more, many - few));
         }
     }
-    eprint!("\r\x1b[K");
+    parent::progress("");
     Ok(counts)
 }
 

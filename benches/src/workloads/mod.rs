@@ -249,22 +249,22 @@ pub(crate) fn all<R: Rt + Pinned + SyncTypes>() -> Vec<Workload<R>> {
         Workload {
             rows: vec![
                 row("http", "HTTP hello under wrk, 64 connections", "kreq/s", Higher),
-                row("http-cpu", "the same, CPU of the server per request", "µs", Lower),
-                row("http-p99", "the same, latency p99", "µs", Lower),
+                row("http-cpu", "HTTP, CPU of the server per request", "µs", Lower),
+                row("http-p99", "HTTP, latency p99", "µs", Lower),
             ],
             body: Body::Outside(http::measure),
         },
         Workload {
             rows: vec![
                 row("block-tick", "1 ms ticker beside 8 tasks blocking 100 ms, p99", "ms", Lower),
-                row("block-echo", "echo from outside, beside the same, p99", "ms", Lower),
+                row("block-echo", "TCP echo beside 8 tasks blocking 100 ms, p99", "ms", Lower),
             ],
             body: Body::Outside(hogs::blocking),
         },
         Workload {
             rows: vec![
                 row("compute-tick", "1 ms ticker beside 8 tasks computing 50 ms, p99", "ms", Lower),
-                row("compute-echo", "echo from outside, beside the same, p99", "ms", Lower),
+                row("compute-echo", "TCP echo beside 8 tasks computing 50 ms, p99", "ms", Lower),
             ],
             body: Body::Outside(hogs::computing),
         },
