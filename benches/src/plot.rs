@@ -79,7 +79,7 @@ impl Line {
         let ratios: Vec<_> = table.runtimes.iter().filter_map(ratio).collect();
         // Nothing to see beside oneself.
         let beside = ratios.iter().any(|(name, _)| name != SUBJECT);
-        beside.then(|| Line { label: row.label.to_string(), ratios })
+        beside.then(|| Line { label: row.label.replace('`', ""), ratios })
     }
 }
 
@@ -181,9 +181,19 @@ pub(crate) fn scale(folder: &Path, panels: &[Panel]) -> Result<(), String> {
 fn lines(text: &mut String, panels: &[Panel]) -> Result<(), String> {
     let told = |err: DrawingAreaErrorKind<_>| format!("{err}");
     let count = panels.len().max(1) as u32;
-    let area = SVGBackend::with_string(text, (300 * count, 320)).into_drawing_area();
+    let area = SVGBackend::with_string(text, (300 * count, 350)).into_drawing_area();
     area.fill(&WHITE).map_err(told)?;
-    for (area, panel) in area.split_evenly((1, count as usize)).iter().zip(panels) {
+    let (legend, charts) = area.split_vertically(32);
+    // The same runtimes in each panel.
+    let runtimes = panels.first().into_iter().flat_map(|panel| &panel.lines);
+    for (i, (runtime, _)) in runtimes.enumerate() {
+        let x = 30 + 80 * i as i32;
+        legend.draw(&Circle::new((x, 20), 5, color(runtime).filled())).map_err(told)?;
+        legend
+            .draw_text(runtime, &style(13, &BLACK_INK, HPos::Left), (x + 10, 20))
+            .map_err(told)?;
+    }
+    for (area, panel) in charts.split_evenly((1, count as usize)).iter().zip(panels) {
         let figures = panel.lines.iter().flat_map(|(_, points)| points);
         let most = figures.map(|(_, figure)| *figure).fold(0.0, f64::max);
         let mut chart = ChartBuilder::on(area)
@@ -210,19 +220,10 @@ fn lines(text: &mut String, panels: &[Panel]) -> Result<(), String> {
             let points: Vec<_> = points.iter().map(|&(w, figure)| (w as f64, figure)).collect();
             chart
                 .draw_series(LineSeries::new(points.clone(), color.stroke_width(2)))
-                .map_err(told)?
-                .label(runtime)
-                .legend(move |(x, y)| Circle::new((x + 8, y), 4, color.filled()));
+                .map_err(told)?;
             let dots = points.into_iter().map(|point| Circle::new(point, 4, color.filled()));
             chart.draw_series(dots).map_err(told)?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE)
-            .label_font(style(12, &BLACK_INK, HPos::Left))
-            .draw()
-            .map_err(told)?;
     }
     area.present().map_err(told)
 }
@@ -277,8 +278,8 @@ mod tests {
             |title: &str| Panel { title: title.into(), lines: vec![line("gmp"), line("tokio")] };
         let mut svg = String::new();
         lines(&mut svg, &[panel("one"), panel("two")]).unwrap();
-        // Two lines of three dots in each, and their legends.
-        assert_eq!(svg.matches("<circle").count(), 2 * 2 * (3 + 1));
+        // Two lines of three dots in each, and one legend.
+        assert_eq!(svg.matches("<circle").count(), 2 * 2 * 3 + 2);
         assert!(svg.contains("one") && svg.contains("two"));
     }
 }

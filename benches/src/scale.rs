@@ -20,12 +20,11 @@ fn key(row: &str, workers: usize) -> String {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), String> {
-    let rows: Vec<String> = match options.only.is_empty() {
-        true => ROWS.iter().map(ToString::to_string).collect(),
-        false => options.only.clone(),
-    };
-    let workloads: Vec<_> =
-        wanted(&rows)?.into_iter().filter(|workload| workload.outside().is_none()).collect();
+    let mut workloads = wanted(&options.only)?;
+    workloads.retain(|workload| {
+        workload.outside().is_none()
+            && (!options.only.is_empty() || ROWS.contains(&workload.name()))
+    });
     let began = Instant::now();
     let mut runs = Runs::default();
     for round in 0..options.rounds {

@@ -2,23 +2,69 @@
 //!
 //! 1. A task's number is its index; the number of one that has ended is used again.
 //! 2. To wake is to push the number. The futures here know who waits for them, so no waker is needed.
-//! 3. `run` polls in the order of the queue. With the queue empty it sleeps until the first deadline.
+//! 3. `run` polls in the order of the queue; a new task goes to its front, so that a tree of tasks is walked
+//!    in depth. Nobody is fair here. With the queue empty it sleeps until the first deadline.
 //!
 //! A number may be pushed for a task that has ended and been followed by another: that one is polled for
 //! nothing, as every future must bear.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-type Task = Pin<Box<dyn Future<Output = ()>>>;
+/// A future and then its output, in the one allocation of a task.
+trait Task {
+    /// Polls the future; true if it has ended.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool;
+    /// Puts the output into an `Option` of its type.
+    fn take(self: Pin<&mut Self>, into: &mut dyn Any);
+}
+
+pin_project_lite::pin_project! {
+    #[project = StageProjection]
+    enum Stage<F: Future> {
+        Running { #[pin] future: F },
+        Ended { output: Option<F::Output> },
+    }
+}
+
+impl<F: Future<Output: 'static>> Task for Stage<F> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+        let StageProjection::Running { future } = self.as_mut().project() else {
+            return true;
+        };
+        let Poll::Ready(output) = future.poll(cx) else { return false };
+        self.set(Stage::Ended { output: Some(output) });
+        true
+    }
+
+    fn take(self: Pin<&mut Self>, into: &mut dyn Any) {
+        if let (StageProjection::Ended { output }, Some(into)) =
+            (self.project(), into.downcast_mut::<Option<F::Output>>())
+        {
+            *into = output.take();
+        }
+    }
+}
+
+/// The place of a task in the vector.
+#[derive(Default)]
+struct Place {
+    /// `None` while it is polled, and while the place is free.
+    task: Option<Pin<Box<dyn Task>>>,
+    ended: bool,
+    /// Somebody holds its `Join`, and frees the place.
+    joined: bool,
+    waiter: Option<usize>,
+}
 
 struct Exec {
-    tasks: RefCell<Vec<Option<Task>>>,
+    places: RefCell<Vec<Place>>,
     free: RefCell<Vec<usize>>,
     ready: RefCell<VecDeque<usize>>,
     current: Cell<usize>,
@@ -28,7 +74,7 @@ struct Exec {
 thread_local! {
     static EXEC: Exec = const {
         Exec {
-            tasks: RefCell::new(Vec::new()),
+            places: RefCell::new(Vec::new()),
             free: RefCell::new(Vec::new()),
             ready: RefCell::new(VecDeque::new()),
             current: Cell::new(0),
@@ -57,55 +103,58 @@ pub(super) fn remove_timer(at: Instant, task: usize) {
     EXEC.with(|exec| exec.timers.borrow_mut().remove(&(at, task)));
 }
 
-pub(super) fn spawn_detached(future: impl Future<Output = ()> + 'static) {
+fn start<F: Future<Output: 'static> + 'static>(future: F, joined: bool) -> usize {
     EXEC.with(|exec| {
-        let task: Task = Box::pin(future);
+        let task: Pin<Box<dyn Task>> = Box::pin(Stage::Running { future });
+        let place = Place { task: Some(task), ended: false, joined, waiter: None };
+        let mut places = exec.places.borrow_mut();
         let number = match exec.free.borrow_mut().pop() {
             Some(number) => {
-                exec.tasks.borrow_mut()[number] = Some(task);
+                places[number] = place;
                 number
             }
             None => {
-                let mut tasks = exec.tasks.borrow_mut();
-                tasks.push(Some(task));
-                tasks.len() - 1
+                places.push(place);
+                places.len() - 1
             }
         };
-        exec.ready.borrow_mut().push_back(number);
-    });
+        exec.ready.borrow_mut().push_front(number);
+        number
+    })
 }
 
-/// What a task left, and who waits for it.
-pub(super) struct Join<T>(Rc<Left<T>>);
+pub(super) fn spawn_detached(future: impl Future<Output = ()> + 'static) {
+    start(future, false);
+}
 
-struct Left<T> {
-    value: Cell<Option<T>>,
-    waiter: Cell<Option<usize>>,
+/// What a task will leave. It must be awaited, or its place is never free again.
+pub(super) struct Join<T> {
+    number: usize,
+    output: PhantomData<fn() -> T>,
 }
 
 pub(super) fn spawn<T: 'static>(future: impl Future<Output = T> + 'static) -> Join<T> {
-    let left = Rc::new(Left { value: Cell::new(None), waiter: Cell::new(None) });
-    let joined = Rc::clone(&left);
-    spawn_detached(async move {
-        left.value.set(Some(future.await));
-        if let Some(waiter) = left.waiter.take() {
-            wake(waiter);
-        }
-    });
-    Join(joined)
+    Join { number: start(future, true), output: PhantomData }
 }
 
-impl<T> Future for Join<T> {
+impl<T: 'static> Future for Join<T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
-        match self.0.value.take() {
-            Some(value) => Poll::Ready(value),
-            None => {
-                self.0.waiter.set(Some(current()));
-                Poll::Pending
+        EXEC.with(|exec| {
+            let mut places = exec.places.borrow_mut();
+            let place = &mut places[self.number];
+            if !place.ended {
+                place.waiter = Some(exec.current.get());
+                return Poll::Pending;
             }
-        }
+            let mut task = place.task.take().expect("a task is joined once");
+            drop(places);
+            exec.free.borrow_mut().push(self.number);
+            let mut output: Option<T> = None;
+            task.as_mut().take(&mut output);
+            Poll::Ready(output.expect("it has ended, and its type is T"))
+        })
     }
 }
 
@@ -130,27 +179,48 @@ impl Future for Yield {
 
 /// Runs a task and those that it spawns until it has ended.
 pub(super) fn run<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
-    let root = spawn(future);
+    let mut root = spawn(future);
     EXEC.with(|exec| {
         let mut cx = Context::from_waker(Waker::noop());
         loop {
             while let Some(number) = pop(exec) {
-                let task = exec.tasks.borrow_mut()[number].take();
-                // None: a second wake of a task that has ended.
-                let Some(mut task) = task else { continue };
-                exec.current.set(number);
-                if task.as_mut().poll(&mut cx).is_ready() {
-                    exec.free.borrow_mut().push(number);
-                } else {
-                    exec.tasks.borrow_mut()[number] = Some(task);
-                }
+                poll(exec, number, &mut cx);
             }
-            if let Some(value) = root.0.value.take() {
-                return value;
+            // Polled only then: it is no task, and its number is nobody's to be woken by.
+            if exec.places.borrow()[root.number].ended {
+                if let Poll::Ready(value) = Pin::new(&mut root).poll(&mut cx) {
+                    return value;
+                }
             }
             wait(exec);
         }
     })
+}
+
+fn poll(exec: &Exec, number: usize, cx: &mut Context<'_>) {
+    let task = {
+        let place = &mut exec.places.borrow_mut()[number];
+        // A second wake of a task that has ended.
+        if place.ended {
+            return;
+        }
+        place.task.take()
+    };
+    let Some(mut task) = task else { return };
+    exec.current.set(number);
+    let ended = task.as_mut().poll(cx);
+    let place = &mut exec.places.borrow_mut()[number];
+    place.ended = ended;
+    if ended {
+        if let Some(waiter) = place.waiter.take() {
+            exec.ready.borrow_mut().push_back(waiter);
+        }
+        if !place.joined {
+            exec.free.borrow_mut().push(number);
+            return;
+        }
+    }
+    place.task = Some(task);
 }
 
 fn pop(exec: &Exec) -> Option<usize> {

@@ -1,7 +1,7 @@
 //! The floor: about the least that any runtime must do for a row, on one thread.
 //!
 //! No other thread is awaited, nothing is stolen, no waker exists (a task is woken by its number), and
-//! nothing is atomic. It is plain safe Rust and not a record: a runtime whose structures are better may
+//! nothing is atomic, nobody is fair. It is plain safe Rust and not a record: a runtime whose structures are better may
 //! well be below it. Where a row is about threads, the floor is the system's own: a channel of std's between
 //! two threads, threads that are started and joined, one thread for each task that blocks.
 
