@@ -141,7 +141,9 @@ impl Options {
         }
         match self.cases().len() {
             1 if self.runtimes.contains(&RuntimeName::Gmp) => Ok(()),
-            1 => Err("--trace: of gmp only, and --runtime is another".to_owned()),
+            1 => {
+                Err(format!("--trace: of gmp only, and --runtime is {}", self.runtimes[0].as_str()))
+            }
             n => Err(format!(
                 "--trace: of one case, and these are {n}; --blocking or --computing names one"
             )),
