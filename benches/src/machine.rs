@@ -3,30 +3,39 @@
 use std::process::Command;
 
 use crate::args::Options;
+use crate::go::Go;
 
 /// The lock file that this program was built with.
 const LOCK: &str = include_str!("../../Cargo.lock");
 
-pub(crate) fn describe(options: &Options) -> String {
+/// The machine, the compiler, the commit and the versions.
+pub(crate) fn describe(go: Option<&Go>) -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let versions: Vec<_> = ["gmp", "tokio", "smol", "async-executor", "async-io", "nio"]
+    let mut versions: Vec<_> = ["gmp", "tokio", "smol", "async-executor", "async-io", "nio"]
         .iter()
         .filter_map(|name| Some(format!("{name} {}", version(LOCK, name)?)))
         .collect();
+    versions.extend(go.map(|go| go.version.clone()));
     format!(
         "- Machine: {}, {cores} cores to this process, {}\n\
-         - Built by {} (release), commit {}\n\
-         - {}\n\
-         - {} rounds{}, {} worker threads each; medians, spread = (max - min) / median of the \
-         runtime where it is largest\n",
+         - Built by {} ({}), commit {}\n\
+         - {}\n",
         cpu_model(),
         kernel(),
         env!("GMP_BENCH_RUSTC"),
+        if cfg!(debug_assertions) { "debug: not for comparing" } else { "release" },
         commit(),
         versions.join(", "),
+    )
+}
+
+/// How a table was measured.
+pub(crate) fn how(options: &Options, workers: &str) -> String {
+    format!(
+        "- {} rounds{}, {workers}; medians, spread = (max - min) / median of the runtime where it \
+         is largest\n",
         options.rounds,
         if options.quick { " of quick runs" } else { "" },
-        options.workers,
     )
 }
 

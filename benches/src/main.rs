@@ -1,4 +1,4 @@
-//! `gmp-bench`: gmp beside tokio, smol and nio on the same workloads in the same run.
+//! `gmp-bench`: gmp beside tokio, smol, nio and Go on the same workloads in the same run, over a floor.
 //!
 //! 1. The parent runs every workload on every runtime in a process of its own (this program with
 //!    `run WORKLOAD RUNTIME`): no runtime inherits another's threads, heap or warm caches.
@@ -7,6 +7,9 @@
 //! 3. A child warms up and finds its own number of operations in doing so (each measured run takes
 //!    about as long), measures once, and prints one line for each row it fills.
 //! 4. After all rounds the parent takes medians and prints the table.
+//!
+//! Three commands fill sections of one file (`markdown.rs`): the table, `scale` (more workers than cores)
+//! and `count` (instructions and atomic operations, which do not depend on what else the machine does).
 //!
 //! Why not criterion or divan: both measure one function after the other within one process, each
 //! as one long block. On a machine that is shared (every CI machine, most desks) the blocks see
@@ -21,10 +24,19 @@ mod alloc;
 mod args;
 mod child;
 mod clock;
+mod count;
+mod floor;
+mod go;
+mod hogs;
+mod http;
 mod idle;
 mod machine;
+mod markdown;
 mod parent;
+mod plot;
 mod runtimes;
+mod scale;
+mod service;
 mod table;
 mod workloads;
 
@@ -32,7 +44,6 @@ mod workloads;
 macro_rules! with_runtime {
     ($name:expr, $R:ident => $do:expr) => {
         match $name {
-            #[cfg(feature = "gmp")]
             "gmp" => {
                 type $R = $crate::runtimes::gmp_rt::Subject;
                 $do
@@ -76,6 +87,12 @@ fn main() -> ExitCode {
         args::Command::Child { workload, runtime, scale } => {
             child::run(&workload, &runtime, &scale)
         }
+        args::Command::Scale(options) => scale::run(&options),
+        args::Command::Count(options) => count::run(&options),
+        args::Command::Once { workload, runtime, workers, ops } => {
+            child::once(&workload, &runtime, workers, ops)
+        }
+        args::Command::ServeHttp { runtime, workers } => http::serve(&runtime, workers),
         args::Command::Idle { runtime, time, workers } => {
             idle::run(&runtime, time, workers);
             Ok(())

@@ -1,20 +1,21 @@
 //! Takes turns between child processes and gathers what they print.
 
-use std::collections::HashMap;
-use std::io::Read as _;
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Read as _};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::args::Options;
-use crate::machine;
+use crate::go::Go;
 use crate::table::{Figures, Table};
 use crate::workloads::{self, Workload};
+use crate::{floor, go, http, machine, markdown, plot};
 
 /// A child that takes longer hangs: the slowest takes a few seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The list of workloads is the same for every runtime; this one is in every build.
-type Any = crate::runtimes::tokio_rt::Subject;
+pub(crate) type Any = crate::runtimes::tokio_rt::Subject;
 
 pub(crate) fn list() {
     for workload in workloads::all::<Any>() {
@@ -25,47 +26,42 @@ pub(crate) fn list() {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), String> {
-    let workloads: Vec<_> =
-        workloads::all::<Any>().into_iter().filter(|w| wanted(w, &options.only)).collect();
-    if workloads.is_empty() {
-        return Err(format!("no row's name contains `{}`", options.only.join("` or `")));
-    }
+    let mut workloads = wanted(&options.only)?;
     let began = Instant::now();
-    let mut figures = Figures::default();
-    let mut failures: HashMap<(&str, &str), String> = HashMap::new();
+    let mut runtimes = options.runtimes.clone();
+    let mut remarks = Vec::new();
+    let go = go_column(&mut runtimes, &mut remarks);
+    if workloads.iter().any(|workload| workload.name() == "http") && !http::wrk_is_there() {
+        remarks.push("no `wrk` on the path: no HTTP rows".to_string());
+        workloads.retain(|workload| workload.name() != "http");
+    }
+    for remark in &remarks {
+        println!("{remark}");
+    }
+
+    let mut runs = Runs::default();
     for round in 0..options.rounds {
         for workload in &workloads {
-            for turn in 0..options.runtimes.len() {
-                let runtime = &options.runtimes[(turn + round) % options.runtimes.len()];
-                eprint!("\r\x1b[Kround {}: {} {runtime}", round + 1, workload.name());
-                match child(workload.name(), runtime, options) {
-                    Ok(rows) => {
-                        for (row, figure) in rows {
-                            figures.add(row, runtime.clone(), figure);
-                        }
+            let name = workload.name();
+            for turn in 0..runtimes.len() {
+                let runtime = &runtimes[(turn + round) % runtimes.len()];
+                let there = match runtime.as_str() {
+                    floor::NAME => floor::has(name),
+                    go::NAME => {
+                        workload.outside().is_some() || go.as_ref().is_some_and(|go| go.has(name))
                     }
-                    Err(why) => {
-                        failures.insert((workload.name(), runtime), why);
-                    }
+                    _ => true,
+                };
+                if there {
+                    runs.run(round, name, runtime, options.workers, options.quick, str::to_string);
                 }
             }
         }
     }
-    eprint!("\r\x1b[K");
 
-    let table = Table {
-        rows: workloads.iter().flat_map(|workload| &workload.rows).collect(),
-        runtimes: &options.runtimes,
-        figures: &figures,
-    };
+    let rows = workloads.iter().flat_map(|workload| &workload.rows).collect();
+    let table = Table { rows, runtimes: &runtimes, figures: &runs.figures };
     print!("{}", table.plain());
-    let failures: Vec<_> = failures
-        .iter()
-        .map(|((workload, runtime), why)| format!("{workload} on {runtime}: {why}"))
-        .collect();
-    for failure in &failures {
-        println!("failed: {failure}");
-    }
     println!(
         "{} rounds, {} workers, {:.0} s",
         options.rounds,
@@ -73,39 +69,121 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         began.elapsed().as_secs_f64()
     );
     if let Some(path) = &options.markdown {
-        let mut text = machine::describe(options);
+        let mut text = machine::describe(go.as_ref());
+        text.push_str(&machine::how(options, &format!("{} worker threads each", options.workers)));
         text.push('\n');
         text.push_str(&table.markdown());
-        for failure in &failures {
-            text.push_str(&format!("\nFailed: {failure}.\n"));
+        for remark in remarks.iter().chain(&runs.failures()) {
+            text.push_str(&format!("\n{remark}.\n"));
         }
-        // A file that cannot be read is one to make.
-        let old = std::fs::read_to_string(path).unwrap_or_default();
-        let text = between_marks(&old, &text).unwrap_or(text);
-        std::fs::write(path, text).map_err(|err| format!("cannot write {path:?}: {err}"))?;
+        markdown::write(path, "table", &text)?;
     }
-    if failures.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("{} of the runs failed", failures.len()))
+    if let Some(folder) = &options.svg {
+        plot::groups(folder, &table)?;
+    }
+    runs.finish()
+}
+
+/// The workloads with a row that is asked for.
+pub(crate) fn wanted(only: &[String]) -> Result<Vec<Workload<Any>>, String> {
+    let asked = |workload: &Workload<Any>| {
+        only.is_empty()
+            || only.iter().any(|part| workload.rows.iter().any(|row| row.name.contains(part)))
+    };
+    let workloads: Vec<_> = workloads::all::<Any>().into_iter().filter(asked).collect();
+    if workloads.is_empty() {
+        return Err(format!("no row's name contains `{}`", only.join("` or `")));
+    }
+    Ok(workloads)
+}
+
+/// Builds Go's program if its column is asked for; takes the column out if that fails.
+fn go_column(runtimes: &mut Vec<String>, remarks: &mut Vec<String>) -> Option<Go> {
+    if !runtimes.iter().any(|name| name == go::NAME) {
+        return None;
+    }
+    match Go::build() {
+        Ok(go) => Some(go),
+        Err(why) => {
+            runtimes.retain(|name| name != go::NAME);
+            remarks.push(format!("no column for Go: {why}"));
+            None
+        }
     }
 }
 
-fn wanted<R>(workload: &Workload<R>, only: &[String]) -> bool {
-    only.is_empty()
-        || only.iter().any(|part| workload.rows.iter().any(|row| row.name.contains(part)))
+/// What the children said so far.
+#[derive(Default)]
+pub(crate) struct Runs {
+    pub(crate) figures: Figures,
+    /// By workload and runtime: the last failure.
+    failed: BTreeMap<(String, String), String>,
+}
+
+impl Runs {
+    /// One child's turn; `rename` says under which name a row's figure is kept.
+    pub(crate) fn run(
+        &mut self,
+        round: usize,
+        workload: &str,
+        runtime: &str,
+        workers: usize,
+        quick: bool,
+        rename: impl Fn(&str) -> String,
+    ) {
+        progress(&format!("round {}: {workload} {runtime}, {workers} workers", round + 1));
+        match child(workload, runtime, workers, quick) {
+            Ok(rows) => {
+                for (row, figure) in rows {
+                    self.figures.add(rename(&row), runtime.to_string(), figure);
+                }
+            }
+            Err(why) => {
+                self.failed.insert((workload.to_string(), runtime.to_string()), why);
+            }
+        }
+        progress("");
+    }
+
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let told = |((workload, runtime), why): (&(String, String), &String)| {
+            format!("failed: {workload} on {runtime}: {why}")
+        };
+        self.failed.iter().map(told).collect()
+    }
+
+    /// Prints the failures, and is one if there are any.
+    pub(crate) fn finish(self) -> Result<(), String> {
+        let failures = self.failures();
+        for failure in &failures {
+            println!("{failure}");
+        }
+        if failures.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{} of the runs failed", failures.len()))
+        }
+    }
+}
+
+/// Says on a terminal what is being done, in place of what was said before.
+pub(crate) fn progress(doing: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{doing}");
+    }
 }
 
 /// Runs one child; the figures by row, `None` where the runtime cannot.
 fn child(
     workload: &str,
     runtime: &str,
-    options: &Options,
+    workers: usize,
+    quick: bool,
 ) -> Result<Vec<(String, Option<f64>)>, String> {
     let this = std::env::current_exe().map_err(|err| format!("no path to this program: {err}"))?;
     let mut command = Command::new(this);
-    command.args(["run", workload, runtime, "--workers"]).arg(options.workers.to_string());
-    if options.quick {
+    command.args(["run", workload, runtime, "--workers"]).arg(workers.to_string());
+    if quick {
         command.arg("--quick");
     }
     let mut child = command
@@ -149,15 +227,6 @@ fn parse(line: &str) -> Result<(String, Option<f64>), String> {
     Ok((row.to_string(), figure))
 }
 
-/// `old` with what stands between its marks replaced; `None` if it has none.
-fn between_marks(old: &str, new: &str) -> Option<String> {
-    const FROM: &str = "<!-- table -->\n";
-    const TO: &str = "<!-- end of table -->";
-    let from = old.find(FROM)? + FROM.len();
-    let to = from + old[from..].find(TO)?;
-    Some(format!("{}\n{}\n\n{}", &old[..from], new.trim_end(), &old[to..]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,11 +240,13 @@ mod tests {
     }
 
     #[test]
-    fn a_table_replaces_the_one_before() {
-        let old = "text\n<!-- table -->\nold\n<!-- end of table -->\nmore\n";
-        let new = between_marks(old, "| new |\n").unwrap();
-        assert_eq!(new, "text\n<!-- table -->\n\n| new |\n\n<!-- end of table -->\nmore\n");
-        assert_eq!(between_marks(&new, "| new |\n").as_ref(), Some(&new));
-        assert_eq!(between_marks("no marks\n", "new"), None);
+    fn rows_are_asked_for_by_parts_of_their_names() {
+        let names = |only: &[&str]| -> Vec<String> {
+            let only: Vec<_> = only.iter().map(ToString::to_string).collect();
+            wanted(&only).unwrap().iter().map(|w| w.name().to_string()).collect()
+        };
+        assert_eq!(names(&["late-p99", "chain"]), ["chain", "sleep-late-p50"]);
+        assert!(names(&[]).len() > 30);
+        assert!(wanted(&["nothing like it".to_string()]).is_err());
     }
 }

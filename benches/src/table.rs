@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use crate::workloads::{Better, Row};
+use crate::{floor, markdown};
 
 /// The runtime whose ratios the table shows.
-const SUBJECT: &str = "gmp";
+pub(crate) const SUBJECT: &str = "gmp";
 
 /// All figures of all rounds.
 #[derive(Default)]
@@ -24,7 +25,7 @@ impl Figures {
         Some(figures)
     }
 
-    fn median(&self, row: &str, runtime: &str) -> Option<f64> {
+    pub(crate) fn median(&self, row: &str, runtime: &str) -> Option<f64> {
         let figures = self.sorted(row, runtime)?;
         let middle = figures.len() / 2;
         Some(if figures.len() % 2 == 1 {
@@ -50,40 +51,13 @@ pub(crate) struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// For a terminal: columns by width.
+    /// For a terminal.
     pub(crate) fn plain(&self) -> String {
-        let cells = self.cells();
-        let columns = cells[0].len();
-        let width =
-            |i: usize| cells.iter().map(|row| row[i].chars().count()).max().unwrap_or_default();
-        let widths: Vec<usize> = (0..columns).map(width).collect();
-        let mut text = String::new();
-        for row in &cells {
-            let mut line = String::new();
-            for (i, cell) in row.iter().enumerate() {
-                let width = widths[i];
-                // Words to the left, figures to the right.
-                line +=
-                    &if i < 2 { format!("{cell:<width$}  ") } else { format!("{cell:>width$}  ") };
-            }
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
-        text
+        markdown::plain(&self.cells(), 2)
     }
 
     pub(crate) fn markdown(&self) -> String {
-        let cells = self.cells();
-        let mut text = String::new();
-        for (i, row) in cells.iter().enumerate() {
-            text.push_str(&format!("| {} |\n", row.join(" | ")));
-            if i == 0 {
-                let rule: Vec<_> =
-                    (0..row.len()).map(|i| if i < 2 { "---" } else { "---:" }).collect();
-                text.push_str(&format!("| {} |\n", rule.join(" | ")));
-            }
-        }
-        text
+        markdown::table(&self.cells(), 2)
     }
 
     fn cells(&self) -> Vec<Vec<String>> {
@@ -94,10 +68,10 @@ impl Table<'_> {
         for row in &self.rows {
             let mut line = vec![row.label.to_string(), row.unit.to_string()];
             line.extend(
-                self.runtimes.iter().map(|runtime| figure(self.figures.median(row.name, runtime))),
+                self.runtimes.iter().map(|runtime| figure(self.figures.median(&row.name, runtime))),
             );
             line.push(ratio(self.to_best_peer(row)));
-            line.push(ratio(self.tokio_to_subject(row)));
+            line.push(ratio(self.to_subject(row, "tokio")));
             line.push(self.worst_spread(row).map_or("-".into(), |s| format!("{:.0} %", s * 100.0)));
             cells.push(line);
         }
@@ -106,24 +80,25 @@ impl Table<'_> {
 
     /// What the subject takes against what the best of the others takes: below 1 it is ahead.
     fn to_best_peer(&self, row: &Row) -> Option<f64> {
-        let ours = self.figures.median(row.name, SUBJECT)?;
+        let ours = self.figures.median(&row.name, SUBJECT)?;
         self.runtimes
             .iter()
-            .filter(|runtime| *runtime != SUBJECT)
-            .filter_map(|runtime| self.figures.median(row.name, runtime))
+            // The floor is no runtime.
+            .filter(|runtime| *runtime != SUBJECT && *runtime != floor::NAME)
+            .filter_map(|runtime| self.figures.median(&row.name, runtime))
             .filter_map(|theirs| cost_ratio(row, ours, theirs))
             .max_by(f64::total_cmp)
     }
 
-    /// How many times tokio's cost ours is: above 1 the subject is ahead.
-    fn tokio_to_subject(&self, row: &Row) -> Option<f64> {
-        let tokio = self.figures.median(row.name, "tokio")?;
-        cost_ratio(row, tokio, self.figures.median(row.name, SUBJECT)?)
+    /// What a runtime takes against what the subject takes: above 1 the subject is ahead.
+    pub(crate) fn to_subject(&self, row: &Row, runtime: &str) -> Option<f64> {
+        let theirs = self.figures.median(&row.name, runtime)?;
+        cost_ratio(row, theirs, self.figures.median(&row.name, SUBJECT)?)
     }
 
     /// The largest spread of any runtime in the row.
     fn worst_spread(&self, row: &Row) -> Option<f64> {
-        let spreads = self.runtimes.iter().filter_map(|r| self.figures.spread(row.name, r));
+        let spreads = self.runtimes.iter().filter_map(|r| self.figures.spread(&row.name, r));
         spreads.max_by(f64::total_cmp)
     }
 }
@@ -158,7 +133,7 @@ mod tests {
     use super::*;
 
     fn row(better: Better) -> Row {
-        Row { name: "r", label: "a row", unit: "ns", better }
+        Row { name: "r".into(), label: "a row".into(), unit: "ns", better }
     }
 
     fn figures(all: &[(&str, &[f64])]) -> Figures {
@@ -182,17 +157,24 @@ mod tests {
 
     #[test]
     fn ratios_name_the_best_peer() {
-        let runtimes = ["gmp", "tokio", "nio"].map(str::to_string);
-        let figures = figures(&[("gmp", &[200.0]), ("tokio", &[600.0]), ("nio", &[100.0])]);
+        let runtimes = ["gmp", "tokio", "nio", "floor"].map(str::to_string);
+        let figures = figures(&[
+            ("gmp", &[200.0]),
+            ("tokio", &[600.0]),
+            ("nio", &[100.0]),
+            // Not a peer, whatever it takes.
+            ("floor", &[1.0]),
+        ]);
         let lower = row(Better::Lower);
         let table = Table { rows: vec![&lower], runtimes: &runtimes, figures: &figures };
         assert_eq!(table.to_best_peer(&lower), Some(2.0));
-        assert_eq!(table.tokio_to_subject(&lower), Some(3.0));
+        assert_eq!(table.to_subject(&lower, "nio"), Some(0.5));
+        assert_eq!(table.to_subject(&lower, "tokio"), Some(3.0));
 
         // The same figures as throughput: tokio is the best peer, three times ahead of gmp.
         let higher = row(Better::Higher);
         assert_eq!(table.to_best_peer(&higher), Some(3.0));
-        assert_eq!(table.tokio_to_subject(&higher), Some(200.0 / 600.0));
+        assert_eq!(table.to_subject(&higher, "tokio"), Some(200.0 / 600.0));
     }
 
     #[test]

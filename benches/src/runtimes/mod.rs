@@ -17,21 +17,18 @@ use std::ops::DerefMut;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-#[cfg(feature = "gmp")]
 pub(crate) mod gmp_rt;
 pub(crate) mod nio_rt;
 pub(crate) mod smol_rt;
 pub(crate) mod tokio_rt;
 mod tokio_shaped;
+mod tokio_sync;
 
-/// The runtimes of this build in the order of the table's columns.
-pub(crate) const NAMES: &[&str] = &[
-    #[cfg(feature = "gmp")]
-    "gmp",
-    "tokio",
-    "smol",
-    "nio",
-];
+/// The columns of the table: the runtimes of this program, Go's (see `go.rs`), and the floor.
+pub(crate) const COLUMNS: &[&str] = &["gmp", "tokio", "smol", "nio", "go", "floor"];
+
+/// Those whose code is in this program and that have an adapter here.
+pub(crate) const RUST: &[&str] = &["gmp", "tokio", "smol", "nio"];
 
 /// A runtime under measurement.
 ///

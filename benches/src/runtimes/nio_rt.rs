@@ -7,7 +7,6 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::ops::DerefMut;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -16,7 +15,7 @@ pub(crate) use nio::net::{TcpListener, TcpStream};
 pub(crate) use nio::{sleep, timeout};
 use nio::{JoinHandle, Runtime, RuntimeBuilder};
 use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::{mpsc, oneshot, Mutex};
+use smol_hyper::rt::FuturesIo;
 
 use super::{Rt, Unwrapped};
 
@@ -24,11 +23,8 @@ pub(crate) struct Subject(Runtime);
 
 impl Rt for Subject {
     type Join<T: Send + 'static> = Unwrapped<JoinHandle<T>>;
-    type Sender<T: Send + 'static> = mpsc::Sender<T>;
-    type Receiver<T: Send + 'static> = mpsc::Receiver<T>;
-    type OnceSender<T: Send + 'static> = oneshot::Sender<T>;
-    type OnceReceiver<T: Send + 'static> = oneshot::Receiver<T>;
-    type Mutex = Mutex<u64>;
+
+    super::tokio_sync::tokio_sync!(tokio);
 
     fn start(workers: usize) -> Self {
         let workers = u8::try_from(workers).expect("nio has at most 255 workers");
@@ -80,44 +76,6 @@ impl Rt for Subject {
     fn yield_now() -> impl Future<Output = ()> + Send + 'static {
         yield_now()
     }
-
-    fn channel<T: Send + 'static>(capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
-        mpsc::channel(capacity)
-    }
-
-    async fn send<T: Send + 'static>(sender: &Self::Sender<T>, value: T) {
-        assert!(sender.send(value).await.is_ok(), "the receiver lives");
-    }
-
-    fn recv<T: Send + 'static>(
-        receiver: &mut Self::Receiver<T>,
-    ) -> impl Future<Output = Option<T>> + Send {
-        receiver.recv()
-    }
-
-    fn oneshot<T: Send + 'static>() -> (Self::OnceSender<T>, Self::OnceReceiver<T>) {
-        oneshot::channel()
-    }
-
-    fn send_once<T: Send + 'static>(sender: Self::OnceSender<T>, value: T) {
-        assert!(sender.send(value).is_ok(), "the receiver lives");
-    }
-
-    fn recv_once<T: Send + 'static>(
-        receiver: Self::OnceReceiver<T>,
-    ) -> impl Future<Output = T> + Send {
-        Unwrapped::new(receiver)
-    }
-
-    fn mutex(value: u64) -> Self::Mutex {
-        Mutex::new(value)
-    }
-
-    fn lock(
-        mutex: &Self::Mutex,
-    ) -> impl Future<Output = impl DerefMut<Target = u64> + Send> + Send {
-        mutex.lock()
-    }
 }
 
 /// Wakes its own task and is pending once.
@@ -151,6 +109,14 @@ where
     Unwrapped::new(nio::spawn_pinned(make))
 }
 
+pub(crate) fn pinned_detached<F, Fut>(make: F)
+where
+    F: FnOnce() -> Fut + Send,
+    Fut: Future<Output = ()> + 'static,
+{
+    drop(nio::spawn_pinned(make));
+}
+
 pub(crate) async fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.expect("a free port")
 }
@@ -168,6 +134,10 @@ pub(crate) async fn connect(to: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(to).await.expect("the server accepts");
     stream.set_nodelay(true).expect("TCP_NODELAY");
     stream
+}
+
+pub(crate) fn hyper_io(stream: TcpStream) -> FuturesIo<TcpStream> {
+    FuturesIo::new(stream)
 }
 
 pub(crate) async fn read(stream: &mut TcpStream, buf: &mut [u8]) -> usize {

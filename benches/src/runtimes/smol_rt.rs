@@ -14,6 +14,7 @@ use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use smol::lock::Mutex;
 pub(crate) use smol::net::{TcpListener, TcpStream};
 use smol::{Executor, Task};
+use smol_hyper::rt::FuturesIo;
 
 use super::Rt;
 
@@ -157,6 +158,14 @@ pub(crate) async fn timeout<F: Future>(time: Duration, future: F) -> Option<F::O
     async { Some(future.await) }.or(timer).await
 }
 
+pub(crate) fn pinned_detached<F, Fut>(make: F)
+where
+    F: FnOnce() -> Fut + Send,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    Subject::spawn_detached(make());
+}
+
 pub(crate) async fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.expect("a free port")
 }
@@ -174,6 +183,10 @@ pub(crate) async fn connect(to: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(to).await.expect("the server accepts");
     stream.set_nodelay(true).expect("TCP_NODELAY");
     stream
+}
+
+pub(crate) fn hyper_io(stream: TcpStream) -> FuturesIo<TcpStream> {
+    FuturesIo::new(stream)
 }
 
 pub(crate) async fn read(stream: &mut TcpStream, buf: &mut [u8]) -> usize {

@@ -1,3 +1,5 @@
 //! The real tokio: multi-thread runtime.
 
-super::tokio_shaped::tokio_shaped!(tokio, |runtime, future| runtime.block_on(future));
+use hyper_util::rt::TokioIo;
+
+super::tokio_shaped::tokio_shaped!(tokio, |runtime, future| runtime.block_on(future), TokioIo);

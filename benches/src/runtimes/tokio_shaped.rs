@@ -1,17 +1,15 @@
 //! The adapter of a runtime that has tokio's API: written once, used for tokio and for gmp, so that
 //! the two differ in nothing but the crate's name.
 
-/// `tokio_shaped!(krate, |rt, future| run as main)` fills a module with the adapter.
+/// `tokio_shaped!(krate, |rt, future| run as main, a socket for hyper)` fills a module with the adapter.
 macro_rules! tokio_shaped {
-    ($krate:ident, |$rt:ident, $future:ident| $main:expr) => {
+    ($krate:ident, |$rt:ident, $future:ident| $main:expr, $hyper_io:ident) => {
         use std::future::Future;
         use std::net::SocketAddr;
-        use std::ops::DerefMut;
 
         use ::$krate::io::{AsyncReadExt, AsyncWriteExt};
         pub(crate) use ::$krate::net::{TcpListener, TcpStream};
         use ::$krate::runtime::{Builder, Runtime};
-        use ::$krate::sync::{mpsc, oneshot, Mutex};
         pub(crate) use ::$krate::task::yield_now;
         pub(crate) use ::$krate::time::{sleep, timeout};
 
@@ -21,11 +19,8 @@ macro_rules! tokio_shaped {
 
         impl Rt for Subject {
             type Join<T: Send + 'static> = Unwrapped<::$krate::task::JoinHandle<T>>;
-            type Sender<T: Send + 'static> = mpsc::Sender<T>;
-            type Receiver<T: Send + 'static> = mpsc::Receiver<T>;
-            type OnceSender<T: Send + 'static> = oneshot::Sender<T>;
-            type OnceReceiver<T: Send + 'static> = oneshot::Receiver<T>;
-            type Mutex = Mutex<u64>;
+
+            super::tokio_sync::tokio_sync!($krate);
 
             fn start(workers: usize) -> Self {
                 let runtime =
@@ -90,44 +85,6 @@ macro_rules! tokio_shaped {
             fn yield_now() -> impl Future<Output = ()> + Send + 'static {
                 yield_now()
             }
-
-            fn channel<T: Send + 'static>(capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>) {
-                mpsc::channel(capacity)
-            }
-
-            async fn send<T: Send + 'static>(sender: &Self::Sender<T>, value: T) {
-                assert!(sender.send(value).await.is_ok(), "the receiver lives");
-            }
-
-            fn recv<T: Send + 'static>(
-                receiver: &mut Self::Receiver<T>,
-            ) -> impl Future<Output = Option<T>> + Send {
-                receiver.recv()
-            }
-
-            fn oneshot<T: Send + 'static>() -> (Self::OnceSender<T>, Self::OnceReceiver<T>) {
-                oneshot::channel()
-            }
-
-            fn send_once<T: Send + 'static>(sender: Self::OnceSender<T>, value: T) {
-                assert!(sender.send(value).is_ok(), "the receiver lives");
-            }
-
-            fn recv_once<T: Send + 'static>(
-                receiver: Self::OnceReceiver<T>,
-            ) -> impl Future<Output = T> + Send {
-                Unwrapped::new(receiver)
-            }
-
-            fn mutex(value: u64) -> Self::Mutex {
-                Mutex::new(value)
-            }
-
-            fn lock(
-                mutex: &Self::Mutex,
-            ) -> impl Future<Output = impl DerefMut<Target = u64> + Send> + Send {
-                mutex.lock()
-            }
         }
 
         // What `workloads::pinned` expects of a runtime's module.
@@ -139,6 +96,14 @@ macro_rules! tokio_shaped {
             Fut::Output: Send + 'static,
         {
             Subject::spawn(make())
+        }
+
+        pub(crate) fn pinned_detached<F, Fut>(make: F)
+        where
+            F: FnOnce() -> Fut + Send,
+            Fut: Future<Output = ()> + Send + 'static,
+        {
+            Subject::spawn_detached(make());
         }
 
         pub(crate) async fn listen() -> TcpListener {
@@ -158,6 +123,10 @@ macro_rules! tokio_shaped {
             let stream = TcpStream::connect(to).await.expect("the server accepts");
             stream.set_nodelay(true).expect("TCP_NODELAY");
             stream
+        }
+
+        pub(crate) fn hyper_io(stream: TcpStream) -> $hyper_io<TcpStream> {
+            $hyper_io::new(stream)
         }
 
         pub(crate) async fn read(stream: &mut TcpStream, buf: &mut [u8]) -> usize {

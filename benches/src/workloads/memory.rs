@@ -14,9 +14,15 @@ use crate::runtimes::Rt;
 /// Waits for ever, once it has told that it does: three words, one for the count and two for its
 /// waker. It keeps the waker because a task that nothing can wake any more may be freed at once,
 /// and some runtimes do so.
-struct Waiting {
+pub(crate) struct Waiting {
     count: Arc<AtomicU64>,
     waker: Option<Waker>,
+}
+
+impl Waiting {
+    pub(crate) fn new(count: &Arc<AtomicU64>) -> Self {
+        Waiting { count: Arc::clone(count), waker: None }
+    }
 }
 
 impl Future for Waiting {
@@ -40,7 +46,7 @@ pub(crate) fn bytes_per_task<R: Rt>(rt: &R, scale: &Scale) -> Vec<Option<f64>> {
         let waiting = Arc::new(AtomicU64::new(0));
         alloc::count();
         for _ in 0..tasks {
-            R::spawn_detached(Waiting { count: Arc::clone(&waiting), waker: None });
+            R::spawn_detached(Waiting::new(&waiting));
         }
         while waiting.load(Ordering::Acquire) < tasks {
             R::yield_now().await;

@@ -5,19 +5,21 @@
 //! of that time. Some workloads yield other figures than time per operation; they fill several rows
 //! or one with a unit of its own.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::runtimes::Rt;
+use crate::{hogs, http};
 
 mod blocking;
 mod channels;
 mod foreign;
-mod memory;
+pub(crate) mod memory;
 mod mutex;
 #[macro_use]
-mod pinned;
+pub(crate) mod pinned;
 mod slot;
-mod spawn;
+pub(crate) mod spawn;
 mod switch;
 mod sync;
 
@@ -25,10 +27,11 @@ pub(crate) use pinned::Pinned;
 pub(crate) use sync::SyncTypes;
 
 /// One line of the table.
+#[derive(Clone)]
 pub(crate) struct Row {
     /// How the child names it in its output, and what `--only` looks at.
-    pub(crate) name: &'static str,
-    pub(crate) label: &'static str,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) label: Cow<'static, str>,
     pub(crate) unit: &'static str,
     pub(crate) better: Better,
 }
@@ -54,6 +57,8 @@ pub(crate) struct Scale {
 type Timed<R> = fn(&R, u64) -> Duration;
 type TimedIfAny<R> = fn(&R, u64) -> Option<Duration>;
 type Figures<R> = fn(&R, &Scale) -> Vec<Option<f64>>;
+/// Measures a runtime, given by its name, that may live in another process.
+type Outside = fn(&str, &Scale) -> Result<Vec<Option<f64>>, String>;
 
 enum Body<R> {
     /// Nanoseconds per operation; the number of operations is a multiple of `unit`, found by
@@ -65,6 +70,8 @@ enum Body<R> {
     Fixed { ops: u64, quick: u64, run: Timed<R> },
     /// One figure for each row.
     Figures(Figures<R>),
+    /// As `Figures`, of a service.
+    Outside(Outside),
 }
 
 /// What one child process runs.
@@ -75,8 +82,25 @@ pub(crate) struct Workload<R> {
 
 impl<R: Rt> Workload<R> {
     /// The name given to the child: that of the first row.
-    pub(crate) fn name(&self) -> &'static str {
-        self.rows[0].name
+    pub(crate) fn name(&self) -> &str {
+        &self.rows[0].name
+    }
+
+    /// How to measure it, if it takes no runtime in this process.
+    pub(crate) fn outside(&self) -> Option<Outside> {
+        match self.body {
+            Body::Outside(measure) => Some(measure),
+            _ => None,
+        }
+    }
+
+    /// As many operations, once; `None` where there is no such number, or the runtime cannot.
+    pub(crate) fn once(&self, rt: &R, ops: u64) -> Option<Duration> {
+        match self.body {
+            Body::Calibrated { run, .. } | Body::Fixed { run, .. } => Some(run(rt, ops)),
+            Body::Optional { run, .. } => run(rt, ops),
+            Body::Figures(_) | Body::Outside(_) => None,
+        }
     }
 
     /// Warms up, measures once, and returns a figure for each row.
@@ -99,16 +123,17 @@ impl<R: Rt> Workload<R> {
                 vec![Some(nanos_per_op(run(rt, ops), ops))]
             }
             Body::Figures(figures) => figures(rt, scale),
+            Body::Outside(_) => unreachable!("`outside` is asked first"),
         }
     }
 }
 
-fn nanos_per_op(elapsed: Duration, ops: u64) -> f64 {
+pub(crate) fn nanos_per_op(elapsed: Duration, ops: u64) -> f64 {
     elapsed.as_nanos() as f64 / ops as f64
 }
 
 /// Finds how many operations take the target time, by running; that is the warm-up too.
-fn calibrate(scale: &Scale, unit: u64, mut run: impl FnMut(u64) -> Duration) -> u64 {
+pub(crate) fn calibrate(scale: &Scale, unit: u64, mut run: impl FnMut(u64) -> Duration) -> u64 {
     const MOST: u64 = 1 << 32;
     let mut ops = unit;
     loop {
@@ -125,7 +150,7 @@ fn calibrate(scale: &Scale, unit: u64, mut run: impl FnMut(u64) -> Duration) -> 
 }
 
 fn row(name: &'static str, label: &'static str, unit: &'static str, better: Better) -> Row {
-    Row { name, label, unit, better }
+    Row { name: name.into(), label: label.into(), unit, better }
 }
 
 fn timed<R>(name: &'static str, label: &'static str, unit: u64, run: Timed<R>) -> Workload<R> {
@@ -221,6 +246,28 @@ pub(crate) fn all<R: Rt + Pinned + SyncTypes>() -> Vec<Workload<R>> {
             ],
             body: Body::Figures(R::echo_many),
         },
+        Workload {
+            rows: vec![
+                row("http", "HTTP hello under wrk, 64 connections", "kreq/s", Higher),
+                row("http-cpu", "HTTP, CPU of the server per request", "µs", Lower),
+                row("http-p99", "HTTP, latency p99", "µs", Lower),
+            ],
+            body: Body::Outside(http::measure),
+        },
+        Workload {
+            rows: vec![
+                row("block-tick", "1 ms ticker beside 8 tasks blocking 100 ms, p99", "ms", Lower),
+                row("block-echo", "TCP echo beside 8 tasks blocking 100 ms, p99", "ms", Lower),
+            ],
+            body: Body::Outside(hogs::blocking),
+        },
+        Workload {
+            rows: vec![
+                row("compute-tick", "1 ms ticker beside 8 tasks computing 50 ms, p99", "ms", Lower),
+                row("compute-echo", "TCP echo beside 8 tasks computing 50 ms, p99", "ms", Lower),
+            ],
+            body: Body::Outside(hogs::computing),
+        },
     ]
 }
 
@@ -246,16 +293,19 @@ mod tests {
             Scale { workers: 2, target: Duration::from_nanos(1), quick: true, iters: Some(1) };
         let rt = R::start(scale.workers);
         for workload in all::<R>() {
+            if workload.outside().is_some() {
+                // Seconds each, and processes of their own.
+                continue;
+            }
             let figures = workload.measure(&rt, &scale);
             assert_eq!(figures.len(), workload.rows.len(), "{}", workload.name());
             for (row, figure) in workload.rows.iter().zip(figures) {
-                assert_eq!(figure.is_none(), cannot.contains(&row.name), "{}", row.name);
+                assert_eq!(figure.is_none(), cannot.contains(&&*row.name), "{}", row.name);
                 assert!(figure.is_none_or(f64::is_finite), "{}: {figure:?}", row.name);
             }
         }
     }
 
-    #[cfg(feature = "gmp")]
     #[test]
     fn gmp_runs_all() {
         with_runtime!("gmp", R => all_rows_are_filled::<R>(&[]));
@@ -287,7 +337,7 @@ mod tests {
     #[test]
     fn names_are_unique() {
         let workloads = all::<crate::runtimes::tokio_rt::Subject>();
-        let mut names: Vec<_> = workloads.iter().flat_map(|w| &w.rows).map(|r| r.name).collect();
+        let mut names: Vec<_> = workloads.iter().flat_map(|w| &w.rows).map(|r| &r.name).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();

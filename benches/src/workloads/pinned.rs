@@ -6,7 +6,13 @@
 //! other runtimes it is a plain spawn. nio calls the closure before it has chosen a worker, so timers
 //! and sockets are made inside of an `async` block: by the first poll, on the worker that stays.
 
+use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
 
 use super::Scale;
 
@@ -25,6 +31,8 @@ pub(crate) trait Pinned: Sized {
     fn echo_one(rt: &Self, ops: u64) -> Duration;
     /// 64 connections; thousands of round trips a second, and CPU microseconds for each.
     fn echo_many(rt: &Self, scale: &Scale) -> Vec<Option<f64>>;
+    /// Starts an HTTP server on a free port, for as long as the runtime lives.
+    fn serve_http(rt: &Self) -> SocketAddr;
     /// Spawns a task that sleeps 10 ms for ever.
     fn tick(rt: &Self);
 }
@@ -38,6 +46,13 @@ pub(crate) fn spread(n: u64) -> Duration {
 /// How late a sleep of `asked` was, in microseconds; negative if it was early.
 pub(crate) fn lateness(asked: Duration, took: Duration) -> f64 {
     (took.as_secs_f64() - asked.as_secs_f64()) * 1e6
+}
+
+/// The answer to every request of the HTTP row.
+pub(crate) async fn hello(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let response = Response::builder().header("content-type", "text/plain");
+    let body = Full::new(Bytes::from_static(b"hello\n"));
+    Ok(response.body(body).expect("the header is valid"))
 }
 
 /// The value below which the share `q` of the samples lies.
@@ -56,10 +71,13 @@ macro_rules! pinned_rows {
             use std::sync::Arc;
             use std::time::{Duration, Instant};
 
+            use hyper::server::conn::http1;
+            use hyper::service::service_fn;
+
             use crate::clock;
             use crate::runtimes::$module::{self as rt_mod, pinned, Subject};
             use crate::runtimes::Rt as _;
-            use crate::workloads::pinned::{lateness, quantile, spread, Pinned};
+            use crate::workloads::pinned::{hello, lateness, quantile, spread, Pinned};
             use crate::workloads::slot::Slot;
             use crate::workloads::{calibrate, Scale};
 
@@ -231,6 +249,31 @@ macro_rules! pinned_rows {
                     ]
                 }
 
+                fn serve_http(rt: &Self) -> SocketAddr {
+                    let at = Arc::new(Slot::new());
+                    let told = Arc::clone(&at);
+                    rt.spawn_from_outside(async move {
+                        pinned(move || async move {
+                            let mut listener = rt_mod::listen().await;
+                            let address = listener.local_addr();
+                            told.put(address.expect("the listener has an address"));
+                            loop {
+                                let accepted = rt_mod::accept(&mut listener).await;
+                                rt_mod::pinned_detached(move || async move {
+                                    let stream = rt_mod::open(accepted).await;
+                                    let io = rt_mod::hyper_io(stream);
+                                    // An error is a client that hung up.
+                                    let _ = http1::Builder::new()
+                                        .serve_connection(io, service_fn(hello))
+                                        .await;
+                                });
+                            }
+                        })
+                        .await
+                    });
+                    rt.block_on(async move { at.take().await })
+                }
+
                 fn tick(rt: &Self) {
                     rt.spawn_from_outside(async {
                         pinned(|| async {
@@ -246,7 +289,6 @@ macro_rules! pinned_rows {
     };
 }
 
-#[cfg(feature = "gmp")]
 pinned_rows!(gmp_rt);
 pinned_rows!(tokio_rt);
 pinned_rows!(smol_rt);

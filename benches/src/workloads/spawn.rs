@@ -9,7 +9,7 @@ use super::in_task;
 use super::slot::Slot;
 use crate::runtimes::Rt;
 
-const BATCH: u64 = 100_000;
+pub(crate) const BATCH: u64 = 100_000;
 
 /// Spawns in batches of 100k and awaits each batch in order.
 async fn many<R: Rt>(ops: u64) -> Duration {
@@ -110,7 +110,7 @@ pub(crate) fn skynet<R: Rt>(rt: &R, leaves: u64) -> Duration {
     })
 }
 
-const FIB: u32 = 20;
+pub(crate) const FIB: u32 = 20;
 
 /// Tasks that `fib(FIB)` spawns: fib(n) spawns one and both its parts' own.
 pub(crate) const FIB_TASKS: u64 = fib_tasks(FIB);
@@ -123,7 +123,7 @@ const fn fib_tasks(n: u32) -> u64 {
     }
 }
 
-const fn fib_value(n: u32) -> u64 {
+pub(crate) const fn fib_value(n: u32) -> u64 {
     if n < 2 {
         n as u64
     } else {

@@ -193,7 +193,6 @@ macro_rules! sync_types {
     };
 }
 
-#[cfg(feature = "gmp")]
 sync_types!(crate::runtimes::gmp_rt::Subject, gmp);
 sync_types!(crate::runtimes::tokio_rt::Subject, tokio);
 sync_types!(crate::runtimes::nio_rt::Subject, tokio);

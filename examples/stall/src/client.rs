@@ -9,8 +9,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Bytes of a message.
-pub(crate) const MESSAGE: usize = 64;
+use crate::service::MESSAGE;
 
 /// How long the last answers may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -3,17 +3,22 @@
 use std::fmt;
 use std::time::Duration;
 
-pub(crate) const USAGE: &str = "usage: stall [--runtime gmp|tokio|both] [--procs N] [--secs S]
+pub(crate) const USAGE: &str = "usage: stall [--runtime gmp|tokio|smol|both] [--procs N] [--secs S]
              [--blocking K] [--computing K] [--svg FILE] [--json FILE]
              [--trace FILE]
 
 Without --blocking and --computing: nobody, as many as --procs, and four times as many, of either kind.
 --trace writes 400 ms from the middle of gmp's measurement of one case, for https://ui.perfetto.dev.";
 
+/// A runtime that the program is compiled for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum RuntimeName {
+pub enum RuntimeName {
+    /// This repository's.
     Gmp,
+    /// The one that it replaces.
     Tokio,
+    /// One executor on several threads.
+    Smol,
 }
 
 impl RuntimeName {
@@ -21,19 +26,22 @@ impl RuntimeName {
         match self {
             RuntimeName::Gmp => "gmp",
             RuntimeName::Tokio => "tokio",
+            RuntimeName::Smol => "smol",
         }
     }
 }
 
 /// What one measurement runs.
 #[derive(Clone, Debug)]
-pub(crate) struct Case {
-    pub(crate) procs: usize,
+pub struct Case {
+    /// Worker threads of the runtime.
+    pub procs: usize,
     /// Tasks that sleep with their thread.
-    pub(crate) blocking: usize,
+    pub blocking: usize,
     /// Tasks that keep their thread busy.
-    pub(crate) computing: usize,
-    pub(crate) time: Duration,
+    pub computing: usize,
+    /// How long requests are sent.
+    pub time: Duration,
 }
 
 impl Case {
@@ -107,8 +115,13 @@ impl Options {
                     options.runtimes = match value.as_str() {
                         "gmp" => vec![RuntimeName::Gmp],
                         "tokio" => vec![RuntimeName::Tokio],
+                        "smol" => vec![RuntimeName::Smol],
                         "both" => vec![RuntimeName::Gmp, RuntimeName::Tokio],
-                        _ => return Err(format!("--runtime: {value:?} is not gmp, tokio or both")),
+                        _ => {
+                            return Err(format!(
+                                "--runtime: {value:?} is not gmp, tokio, smol or both"
+                            ))
+                        }
                     }
                 }
                 "--svg" => options.svg = Some(value),
@@ -128,7 +141,9 @@ impl Options {
         }
         match self.cases().len() {
             1 if self.runtimes.contains(&RuntimeName::Gmp) => Ok(()),
-            1 => Err("--trace: of gmp only, and --runtime is tokio".to_owned()),
+            1 => {
+                Err(format!("--trace: of gmp only, and --runtime is {}", self.runtimes[0].as_str()))
+            }
             n => Err(format!(
                 "--trace: of one case, and these are {n}; --blocking or --computing names one"
             )),

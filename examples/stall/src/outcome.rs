@@ -7,15 +7,21 @@ use crate::options::{Case, RuntimeName};
 
 /// A distribution in a few numbers.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) struct Summary {
-    pub(crate) count: u64,
-    pub(crate) p50: Duration,
-    pub(crate) p99: Duration,
-    pub(crate) max: Duration,
+pub struct Summary {
+    /// Samples.
+    pub count: u64,
+    /// The median.
+    pub p50: Duration,
+    /// What 99 of 100 samples are not above.
+    pub p99: Duration,
+    /// The largest.
+    pub max: Duration,
 }
 
 impl Summary {
-    pub(crate) fn of(mut samples: Vec<Duration>) -> Summary {
+    /// All zero if there is no sample.
+    #[must_use]
+    pub fn of(mut samples: Vec<Duration>) -> Summary {
         samples.sort_unstable();
         // The smallest value that this part of all is not above.
         let at = |per_cent: usize| {
@@ -44,14 +50,17 @@ impl Summary {
 
 /// One measurement.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Outcome {
+pub struct Outcome {
     /// Lateness of the ticker.
-    pub(crate) ticker: Summary,
+    pub ticker: Summary,
     /// Round trips.
-    pub(crate) echo: Summary,
-    pub(crate) sent: usize,
-    pub(crate) answered: usize,
-    pub(crate) remark: String,
+    pub echo: Summary,
+    /// Requests.
+    pub sent: usize,
+    /// Answers; fewer if some did not come within a minute.
+    pub answered: usize,
+    /// What the runtime says about itself, if anything.
+    pub remark: String,
 }
 
 const LINE: &str = "outcome";

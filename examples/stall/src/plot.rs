@@ -24,6 +24,7 @@ fn color(runtime: RuntimeName) -> &'static str {
     match runtime {
         RuntimeName::Gmp => "#1a7f5a",
         RuntimeName::Tokio => "#c4562b",
+        RuntimeName::Smol => "#4a6fb5",
     }
 }
 
@@ -116,6 +117,7 @@ fn panel(
             let x = match row.runtime {
                 RuntimeName::Gmp => middle - 14.0,
                 RuntimeName::Tokio => middle + 14.0,
+                RuntimeName::Smol => middle + 42.0,
             };
             mark(out, x, color(row.runtime), summary(row));
         }

@@ -1,22 +1,20 @@
 //! The service, its disturbers, and their measurement. `rt` is the runtime.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{mpsc, Arc};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::rt::io::{AsyncReadExt, AsyncWriteExt};
 use super::rt::net::{TcpListener, TcpStream};
-use super::rt::runtime::Builder;
+use super::rt::runtime::{Builder, Runtime};
 use super::rt::{spawn, task, time};
-use crate::client::{Clients, MESSAGE, PATIENCE};
+use crate::client::PATIENCE;
 use crate::options::Case;
-use crate::outcome::{Outcome, Summary};
-
-const BLOCK: Duration = Duration::from_millis(100);
-const COMPUTE: Duration = Duration::from_millis(50);
-const TICK: Duration = Duration::from_millis(1);
+use crate::outcome::Outcome;
+use crate::service::{compute, measure_service, Service, BLOCK, MESSAGE, TICK};
 
 /// Runs one case, and leaves a trace of it in a file.
 pub(crate) fn measure(case: &Case, trace: Option<&str>) -> io::Result<Outcome> {
@@ -24,38 +22,62 @@ pub(crate) fn measure(case: &Case, trace: Option<&str>) -> io::Result<Outcome> {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
     let address = listener.local_addr()?;
     runtime.spawn(serve(listener));
-    // Connected and answered once before anybody disturbs.
-    let clients = Clients::connect(address)?;
-
-    let recording = trace.map(|file| super::record(&runtime, case.time, file));
-    let stop = Arc::new(AtomicBool::new(false));
-    let (tell, told) = mpsc::channel();
-    let ticker = tick(stop.clone());
-    runtime.spawn(async move { tell.send(ticker.await) });
-    for _ in 0..case.blocking {
-        runtime.spawn(disturb(stop.clone(), || thread::sleep(BLOCK)));
-    }
-    for _ in 0..case.computing {
-        runtime.spawn(disturb(stop.clone(), compute));
-    }
-
-    let clients = clients.send_for(case.time)?;
-    stop.store(true, Relaxed);
-    let (sent, round_trips) = clients.answers()?;
-    let ticks = told.recv_timeout(PATIENCE).map_err(io::Error::other)?;
-    if let Some(recording) = recording {
-        recording.join().expect("a recording does not panic")?;
-    }
-    let answered = round_trips.len();
-    let outcome = Outcome {
-        ticker: Summary::of(ticks),
-        echo: Summary::of(round_trips),
-        sent,
-        answered,
-        remark: super::remark(&runtime),
+    let mut program = Program {
+        runtime: &runtime,
+        address,
+        trace: trace.map(str::to_owned),
+        recording: None,
+        stop: Arc::default(),
+        ticks: None,
     };
+    let outcome = measure_service(&mut program, case)?;
     runtime.shutdown_background();
     Ok(outcome)
+}
+
+struct Program<'a> {
+    runtime: &'a Runtime,
+    address: SocketAddr,
+    trace: Option<String>,
+    recording: Option<JoinHandle<io::Result<()>>>,
+    stop: Arc<AtomicBool>,
+    ticks: Option<mpsc::Receiver<Vec<Duration>>>,
+}
+
+impl Service for Program<'_> {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn begin(&mut self, case: &Case) -> io::Result<()> {
+        self.recording =
+            self.trace.as_deref().map(|file| super::record(self.runtime, case.time, file));
+        let (tell, told) = mpsc::channel();
+        self.ticks = Some(told);
+        let ticker = tick(self.stop.clone());
+        self.runtime.spawn(async move { tell.send(ticker.await) });
+        for _ in 0..case.blocking {
+            self.runtime.spawn(disturb(self.stop.clone(), || thread::sleep(BLOCK)));
+        }
+        for _ in 0..case.computing {
+            self.runtime.spawn(disturb(self.stop.clone(), compute));
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self) -> io::Result<()> {
+        self.stop.store(true, Relaxed);
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<(Vec<Duration>, String)> {
+        let ticks = self.ticks.take().expect("it has begun");
+        let ticks = ticks.recv_timeout(PATIENCE).map_err(io::Error::other)?;
+        if let Some(recording) = self.recording.take() {
+            recording.join().expect("a recording does not panic")?;
+        }
+        Ok((ticks, super::remark(self.runtime)))
+    }
 }
 
 async fn serve(listener: TcpListener) {
@@ -93,15 +115,5 @@ async fn disturb(stop: Arc<AtomicBool>, what: fn()) {
     while !stop.load(Relaxed) {
         what();
         task::yield_now().await;
-    }
-}
-
-fn compute() {
-    let start = Instant::now();
-    let mut x = 1u64;
-    while start.elapsed() < COMPUTE {
-        for _ in 0..1000 {
-            x = std::hint::black_box(x.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(7));
-        }
     }
 }
