@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use gmp::io::{stderr, stdin, stdout, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use support::{current, is_child, threaded, within_patience};
+use support::{current, flavours, is_child, threaded, within_patience};
 
 /// Runs the test of this name again in a process whose streams are ours; `None` in that process.
 fn child(name: &str) -> Option<Child> {
@@ -154,6 +154,18 @@ fn a_pending_read_does_not_hold_up_a_shutdown_with_a_time_limit() {
             assert!(read.await.is_err());
         });
         runtime.shutdown_timeout(wait);
+    }
+}
+
+#[test]
+fn after_the_end_writes_are_refused() {
+    for runtime in flavours() {
+        let handle = runtime.handle().clone();
+        drop(runtime);
+        let written = handle.block_on(async { stdout().write_all(b"x").await });
+        assert!(gmp::runtime::is_rt_shutdown_err(&written.unwrap_err()));
+        let written = handle.block_on(async { stderr().write_all(b"x").await });
+        assert!(gmp::runtime::is_rt_shutdown_err(&written.unwrap_err()));
     }
 }
 

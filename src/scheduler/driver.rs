@@ -59,7 +59,7 @@ pub(crate) fn block_on<F: Future>(sched: &SchedRef, future: F) -> F::Output {
 pub(crate) fn block_on_undriven<F: Future>(sched: &SchedRef, future: F) -> F::Output {
     root::assert_may_block_on();
     let _entered = context::enter(sched);
-    let _driving = block::forbid();
+    let _polling = block::forbid_undriven();
     let root = Arc::new(Root { note: Note::new(), poller: None });
     let waker = Waker::from(root.clone());
     let mut future = pin!(future);
