@@ -19,7 +19,8 @@
 //!    permits learns so that the semaphore was closed. One that had been served in full, and has not
 //!    looked yet, finds the bit, gives all back and fails, too: nothing is acquired after a close.
 //! 8. Who comes without poll budget has to wait for its turn in the scheduler, not for a later one here:
-//!    it takes its place in the queue, or what is free, before it answers Pending.
+//!    it takes its place in the queue, or what is free, before it answers Pending. It is woken at once only if
+//!    it has nothing to wait for.
 //!
 //! What happened before a release is seen by whoever gets the permits: through the word, where every
 //! change but a hand-over is a read-modify-write on top of the Release; or through the lock and the
@@ -322,9 +323,9 @@ impl Future for Acquire<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Poll::Ready(unit) = coop::poll_proceed(cx) else {
-            if self.stage == Stage::New {
-                self.take_place(cx);
+        let Some(unit) = coop::proceed() else {
+            if self.without_budget(cx).is_ready() {
+                coop::give_way(cx);
             }
             return Poll::Pending;
         };
@@ -395,16 +396,23 @@ impl Acquire<'_> {
         }
     }
 
-    /// Step 8: the first poll came without budget.
+    /// Step 8. Ready: with budget there would be an answer.
     #[cold]
-    fn take_place(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
-        // The next poll finds out that the semaphore is closed, too.
-        let stage = match self.as_mut().queue(cx) {
-            Poll::Ready(Ok(())) => Stage::Held,
-            Poll::Ready(Err(Closed)) => Stage::New,
-            Poll::Pending => return,
-        };
-        *self.project().stage = stage;
+    fn without_budget(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match self.stage {
+            Stage::New => {
+                // That the semaphore is closed the next poll finds out, too.
+                let result = ready!(self.as_mut().queue(cx));
+                *self.project().stage = if result.is_ok() { Stage::Held } else { Stage::New };
+                Poll::Ready(())
+            }
+            // The node keeps what it was told.
+            Stage::Queued => {
+                let this = self.project();
+                this.semaphore.waiters.repoll(this.node, cx).map(drop)
+            }
+            Stage::Held | Stage::Over => Poll::Ready(()),
+        }
     }
 
     /// Step 8's end; and step 7, if the semaphore was closed meanwhile.
