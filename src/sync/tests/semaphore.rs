@@ -236,7 +236,11 @@ fn without_budget_one_still_takes_ones_place() {
     assert!(second.is_pending());
     drop(held);
     assert!(second.is_pending(), "the first is before it");
-    assert_eq!((first.wakes(), second.wakes()), (1, 0), "woken with the permit, not for want of budget");
+    assert_eq!(
+        (first.wakes(), second.wakes()),
+        (1, 0),
+        "woken with the permit, not for want of budget"
+    );
     drop(first.ready().unwrap());
     drop(second.ready().unwrap());
 }
