@@ -172,7 +172,15 @@ fn after_the_end_writes_are_refused() {
 #[test]
 fn a_closed_pipe_is_an_error_of_a_later_write() {
     if let Some(mut child) = child("a_closed_pipe_is_an_error_of_a_later_write") {
-        drop(child.stdout.take());
+        // The harness writes before the test begins, and must not be the one who finds the pipe closed.
+        let mut out = child.stdout.take().unwrap();
+        let mut text = Vec::new();
+        while !text.ends_with(b"_later_write ... ") {
+            let mut byte = [0];
+            out.read_exact(&mut byte).expect("the harness begins");
+            text.push(byte[0]);
+        }
+        drop(out);
         drop(child.stdin.take());
         let (_, err) = finish(child);
         assert!(err.contains("<BrokenPipe>"), "{err}");
