@@ -138,3 +138,8 @@ pub use gmp_macros::{main_rt as main, test_rt as test};
 #[cfg(all(doctest, feature = "full"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The differences that COMPAT.md shows are there.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../COMPAT.md")]
+struct Compat;

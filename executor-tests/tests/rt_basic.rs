@@ -4,7 +4,8 @@ mod support;
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -431,6 +432,100 @@ fn q_local_starved_q_global_starved() {
         runtime.block_on(flood).unwrap();
         outside.join().unwrap();
     }
+}
+
+#[test]
+fn on_one_thread_first_come_first_served() {
+    let runtime = current();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let note = |n: u32| {
+        let order = order.clone();
+        async move { order.lock().unwrap().push(n) }
+    };
+    runtime.block_on(async {
+        let (wake, woken) = oneshot::channel();
+        let woken = gmp::spawn({
+            let then = note(4);
+            async move {
+                woken.await.unwrap();
+                then.await;
+            }
+        });
+        gmp::task::yield_now().await;
+        // As they are spawned; then who is woken; then who yields.
+        let (one, two, three) = (note(1), note(2), note(3));
+        let (spawned, after) = (note(5), note(6));
+        gmp::spawn(one);
+        gmp::spawn(two);
+        gmp::spawn(async move {
+            three.await;
+            wake.send(()).unwrap();
+            gmp::spawn(spawned);
+            gmp::task::yield_now().await;
+            after.await;
+        })
+        .await
+        .unwrap();
+        woken.await.unwrap();
+    });
+    assert_eq!(*order.lock().unwrap(), [1, 2, 3, 4, 5, 6]);
+}
+
+/// What the future of `block_on` spawns comes to its turn beside a global queue that is never empty.
+#[test]
+fn q_unowned_starved_beside_a_full_global_queue() {
+    let runtime = threaded(1);
+    let stop = Arc::new(AtomicBool::new(false));
+    // These are woken by a thread of their own, again and again: they live in the global queue, and are so
+    // many that it does not run empty when that thread is kept waiting.
+    let wakers: Arc<Mutex<Vec<Waker>>> = Arc::default();
+    let woken: Vec<_> = (0..20_000)
+        .map(|_| {
+            let (wakers, stop) = (wakers.clone(), stop.clone());
+            let mut known = false;
+            runtime.spawn(std::future::poll_fn(move |cx| {
+                // Before the look at `stop`: who does not see it is known to who wakes after it.
+                if !std::mem::replace(&mut known, true) {
+                    wakers.lock().unwrap().push(cx.waker().clone());
+                }
+                if stop.load(SeqCst) {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            }))
+        })
+        .collect();
+    let outside = thread::spawn({
+        let (wakers, stop) = (wakers.clone(), stop.clone());
+        move || {
+            while !stop.load(SeqCst) {
+                wakers.lock().unwrap().iter().for_each(Waker::wake_by_ref);
+            }
+            wakers.lock().unwrap().iter().for_each(Waker::wake_by_ref);
+        }
+    });
+    // And this one keeps the P from running dry.
+    let busy = runtime.spawn({
+        let stop = stop.clone();
+        async move {
+            while !stop.load(SeqCst) {
+                gmp::task::yield_now().await;
+            }
+        }
+    });
+    runtime.block_on(async {
+        for _ in 0..20 {
+            let turn = gmp::time::timeout(PATIENCE, gmp::spawn(async {}));
+            turn.await.expect("never its turn").unwrap();
+        }
+        stop.store(true, SeqCst);
+        busy.await.unwrap();
+        for task in woken {
+            task.await.unwrap();
+        }
+    });
+    outside.join().unwrap();
 }
 
 #[test]

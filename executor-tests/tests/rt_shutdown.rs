@@ -315,6 +315,19 @@ fn e_blocking_queue_drained() {
 }
 
 #[test]
+fn a_closure_that_a_thread_is_on_its_way_to_runs() {
+    for _ in 0..20 {
+        for runtime in flavours() {
+            let handle = runtime.handle().clone();
+            // No thread is there yet, or an idle one: either way nobody has it when the runtime closes.
+            let closure = runtime.spawn_blocking(|| 42);
+            runtime.shutdown_timeout(PATIENCE);
+            assert_eq!(handle.block_on(closure).unwrap(), 42);
+        }
+    }
+}
+
+#[test]
 fn queued_closures_are_cancelled_by_the_drop() {
     let runtime =
         Builder::new_multi_thread().worker_threads(1).max_blocking_threads(1).build().unwrap();

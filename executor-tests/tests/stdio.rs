@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use gmp::io::{stderr, stdin, stdout, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use support::{current, is_child, threaded, within_patience};
+use support::{current, flavours, is_child, threaded, within_patience};
 
 /// Runs the test of this name again in a process whose streams are ours; `None` in that process.
 fn child(name: &str) -> Option<Child> {
@@ -158,9 +158,29 @@ fn a_pending_read_does_not_hold_up_a_shutdown_with_a_time_limit() {
 }
 
 #[test]
+fn after_the_end_writes_are_refused() {
+    for runtime in flavours() {
+        let handle = runtime.handle().clone();
+        drop(runtime);
+        let written = handle.block_on(async { stdout().write_all(b"x").await });
+        assert!(gmp::runtime::is_rt_shutdown_err(&written.unwrap_err()));
+        let written = handle.block_on(async { stderr().write_all(b"x").await });
+        assert!(gmp::runtime::is_rt_shutdown_err(&written.unwrap_err()));
+    }
+}
+
+#[test]
 fn a_closed_pipe_is_an_error_of_a_later_write() {
     if let Some(mut child) = child("a_closed_pipe_is_an_error_of_a_later_write") {
-        drop(child.stdout.take());
+        // The harness writes before the test begins, and must not be the one who finds the pipe closed.
+        let mut out = child.stdout.take().unwrap();
+        let mut text = Vec::new();
+        while !text.ends_with(b"_later_write ... ") {
+            let mut byte = [0];
+            out.read_exact(&mut byte).expect("the harness begins");
+            text.push(byte[0]);
+        }
+        drop(out);
         drop(child.stdin.take());
         let (_, err) = finish(child);
         assert!(err.contains("<BrokenPipe>"), "{err}");

@@ -219,6 +219,14 @@ fn block_in_place_in_all_contexts() {
         assert_eq!(block_in_place(|| 2), 2);
         assert_eq!(runtime.block_on(spawn_blocking(|| block_in_place(|| 3))).unwrap(), 3);
     }
+    // A handle's `block_on`, which drives nothing on current_thread; also after the end, and nested.
+    for runtime in flavours() {
+        let handle = runtime.handle().clone();
+        let nested = || block_in_place(|| handle.block_on(async { block_in_place(|| 3) }));
+        assert_eq!(handle.block_on(async { nested() }), 3);
+        drop(runtime);
+        assert_eq!(handle.block_on(async { nested() }), 3);
+    }
     // The root future and a task.
     let runtime = current();
     assert_eq!(runtime.block_on(async { panic_text(|| block_in_place(|| ())) }), TEXT);

@@ -66,6 +66,33 @@ fn p_poll() {
     }
 }
 
+/// Drops in a panicking thread, as a value on the stack would: guards of std's mutexes poison them.
+#[test]
+fn a_panic_drops_the_future_as_it_unwinds() {
+    struct Seen(std::sync::mpsc::Sender<bool>);
+    impl Drop for Seen {
+        fn drop(&mut self) {
+            let _nobody_asks = self.0.send(thread::panicking());
+        }
+    }
+    struct Boom(#[allow(dead_code)] Seen, bool);
+    impl Future for Boom {
+        type Output = ();
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            assert!(!self.1, "in a poll");
+            Poll::Ready(())
+        }
+    }
+    for runtime in flavours() {
+        for panics in [true, false] {
+            let (send, seen) = std::sync::mpsc::channel();
+            let task = runtime.spawn(Boom(Seen(send), panics));
+            assert_eq!(runtime.block_on(task).is_err(), panics);
+            assert_eq!(seen.recv().unwrap(), panics);
+        }
+    }
+}
+
 #[test]
 fn join_errors_become_io_errors() {
     let runtime = current();

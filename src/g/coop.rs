@@ -117,7 +117,6 @@ fn asked_to_yield(scope: &Scope) -> bool {
 }
 
 /// Counts a yield that is not the future's own wish.
-#[cold]
 #[allow(unsafe_code)]
 fn note_forced(scope: &Scope) {
     let preempt = scope.preempt.get();
@@ -135,29 +134,40 @@ pub(crate) fn has_budget_remaining() -> bool {
     SCOPE.try_with(|scope| scope.left.get() > 0 && !asked_to_yield(scope)).unwrap_or(true)
 }
 
-/// Takes one unit, or answers `Pending` after waking the task so that it is polled again behind others.
+/// Takes one unit. `None`: the task must give way. Who has nothing to wait for then calls [`give_way`].
 #[inline]
-pub(crate) fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
+pub(crate) fn proceed() -> Option<RestoreOnPending> {
     let taken = SCOPE.try_with(|scope| {
         let left = scope.left.get();
         if left == UNLIMITED {
             return Some(UNLIMITED);
         }
         if left == 0 || asked_to_yield(scope) {
-            note_forced(scope);
             return None;
         }
         scope.left.set(left - 1);
         Some(left)
     });
-    match taken {
-        Ok(Some(before)) => Poll::Ready(RestoreOnPending::new(before)),
-        Ok(None) => {
-            cx.waker().wake_by_ref();
+    // Thread locals are gone: no scope, no limit.
+    taken.unwrap_or(Some(UNLIMITED)).map(RestoreOnPending::new)
+}
+
+/// Wakes the task, so that it is polled again behind others.
+#[cold]
+pub(crate) fn give_way(cx: &mut Context<'_>) {
+    let _ = SCOPE.try_with(note_forced);
+    cx.waker().wake_by_ref();
+}
+
+/// Takes one unit, or answers `Pending` after waking the task so that it is polled again behind others.
+#[inline]
+pub(crate) fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
+    match proceed() {
+        Some(unit) => Poll::Ready(unit),
+        None => {
+            give_way(cx);
             Poll::Pending
         }
-        // Thread locals are gone: no scope, no limit.
-        Err(_) => Poll::Ready(RestoreOnPending::new(UNLIMITED)),
     }
 }
 

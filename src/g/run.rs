@@ -86,6 +86,18 @@ pub(super) unsafe fn run<T: Future, S: Schedule>(header: NonNull<Header>) -> Ran
     }
 }
 
+/// Drops the future while the panic of its poll unwinds, as any other value on the way: its drop finds
+/// `std::thread::panicking()`, and what it guards (a std mutex, say) is poisoned. A second panic, of the drop,
+/// is caught.
+struct DropInUnwind<'a, T: Future, S: Schedule>(&'a Cell<T, S>);
+
+impl<T: Future, S: Schedule> Drop for DropInUnwind<'_, T, S> {
+    fn drop(&mut self) {
+        // SAFETY: made by `poll_stage`, whose caller holds RUNNING, and forgotten where its poll returns.
+        unsafe { discard_stage(self.0) };
+    }
+}
+
 /// Polls once; Ready means that the stage holds the output (a value or a panic).
 ///
 /// # Safety
@@ -100,6 +112,7 @@ unsafe fn poll_stage<T: Future, S: Schedule>(
     let waker = ManuallyDrop::new(unsafe { waker::borrowed(header) });
     let polled = catch_unwind(AssertUnwindSafe(|| {
         let mut cx = Context::from_waker(&waker);
+        let unwinding = DropInUnwind(this);
         let polled = this.stage.with_mut(|stage| {
             // SAFETY: RUNNING makes the stage ours.
             match unsafe { &mut *stage } {
@@ -108,6 +121,7 @@ unsafe fn poll_stage<T: Future, S: Schedule>(
                 _ => unreachable!("G polled without a future"),
             }
         });
+        std::mem::forget(unwinding);
         let Poll::Ready(output) = polled else { return Poll::Pending };
         // SAFETY: RUNNING makes the stage ours. A panic in here is the future's, and is delivered.
         unsafe { this.consume_stage() };
@@ -119,9 +133,7 @@ unsafe fn poll_stage<T: Future, S: Schedule>(
     }));
     polled.unwrap_or_else(|payload| {
         this.trailer.scheduler.panicked();
-        // SAFETY: RUNNING makes the stage ours.
-        unsafe { drop_stage(this) };
-        // SAFETY: ours, and `Consumed` by now.
+        // SAFETY: RUNNING makes the stage ours; `Consumed` by the unwinding, or by what panicked.
         unsafe { this.store_output(Err(JoinError::panic(this.header.id, payload))) };
         Poll::Ready(())
     })

@@ -32,6 +32,27 @@ use crate::scheduler::{context, handoff};
 /// How much a file or a standard stream moves at a time, at most. tokio's number.
 pub(crate) const MAX_BUF_SIZE: usize = 2 * 1024 * 1024;
 
+/// May something new be accepted? Mandatory jobs are for what was accepted before the end.
+///
+/// # Errors
+///
+/// That the runtime is being shut down.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+#[cfg(feature = "io-std")]
+#[track_caller]
+pub(crate) fn still_open() -> io::Result<()> {
+    context::with_current_or_panic(|sched| {
+        if sched.is_closed() {
+            Err(crate::scheduler::netpoll::shutdown_error())
+        } else {
+            Ok(())
+        }
+    })
+}
+
 /// What is answered in place of an answer that was lost (step 3).
 fn lost() -> io::Error {
     io::Error::other("background task failed")

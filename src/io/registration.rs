@@ -27,7 +27,7 @@ use super::{Interest, Ready};
 use crate::g::coop::poll_proceed;
 use crate::primitives::sync::Arc;
 use crate::scheduler::context::{self, SchedRef};
-use crate::scheduler::netpoll::{self, source, Direction, Event, ScheduledIo};
+use crate::scheduler::netpoll::{self, Direction, Event, ScheduledIo};
 
 const IO_DISABLED: &str =
     "A Tokio 1.x context was found, but IO is disabled. Call `enable_io` on the \
@@ -199,8 +199,7 @@ impl Registration {
         Ok(event)
     }
 
-    /// As `readiness`, in the words of the API: what was asked for and is so, and whether a side is
-    /// closed.
+    /// As `readiness`, in the words of the API: what was asked for and is so.
     pub(crate) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         Ok(ready_of(self.readiness(interest).await?, interest))
     }
@@ -227,10 +226,9 @@ impl Registration {
     }
 }
 
-/// What `event` says about `interest`; closed sides are told to everybody.
+/// What `event` says about `interest`. That a side is closed is told to those who asked for that side.
 pub(crate) fn ready_of(event: Event, interest: Interest) -> Ready {
-    let told = interest.mask() | source::READ_CLOSED | source::WRITE_CLOSED;
-    Ready::from_bits(event.bits() & told)
+    Ready::from_bits(event.bits() & interest.mask())
 }
 
 impl fmt::Debug for Registration {

@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use std::pin::Pin;
 use std::task::{ready, Context, Poll};
 
-use super::background::{Buf, Job, MAX_BUF_SIZE};
+use super::background::{still_open, Buf, Job, MAX_BUF_SIZE};
 use super::{AsyncRead, AsyncWrite, ReadBuf};
 
 #[derive(Debug)]
@@ -139,6 +139,7 @@ impl Output {
         if src.is_empty() {
             return Poll::Ready(Ok(0));
         }
+        still_open()?;
         let mut buf = self.state.take();
         let n = buf.accept(src, MAX_BUF_SIZE);
         self.written = true;

@@ -747,7 +747,9 @@ impl UdpSocket {
         &self,
         mut call: impl FnMut(&mio::net::UdpSocket) -> io::Result<R>,
     ) -> io::Result<R> {
-        self.io.registration().async_io(Interest::READABLE, || call(&self.io)).await
+        // An error that waits on the socket (an ICMP answer, say) comes without anything to read.
+        let interest = Interest::READABLE | Interest::ERROR;
+        self.io.registration().async_io(interest, || call(&self.io)).await
     }
 
     fn poll_receive<R>(

@@ -12,6 +12,9 @@
 //!    duty on. So a burst of short closures does not make a thread each, and of long ones it does.
 //! 3. **Stop**: with nothing to take, the M locks and looks again before it leaves the count. A submitter
 //!    pushed before it locked: one of the two sees the other.
+//! 4. **End**: once the scheduler is closed, closures that nobody has begun are cancelled. An M that is on
+//!    its way has begun: it runs one closure, whenever it gets there, and cancels the rest. So until it has
+//!    taken its place (`blocking_starting`) nobody else takes anything away.
 
 #![allow(unsafe_code)]
 
@@ -194,12 +197,14 @@ impl Sched {
             }
             return true;
         };
-        if self.is_closed() {
+        let begun = std::mem::take(first);
+        let closed = self.is_closed();
+        if closed && !begun {
             g.cancel();
             self.closure_ends();
             return true;
         }
-        if std::mem::take(first) && !self.blocking.queue.is_empty() {
+        if begun && !closed && !self.blocking.queue.is_empty() {
             let next = {
                 let mut locked = self.lock.lock();
                 self.begin_blocking(&mut locked)
@@ -224,8 +229,15 @@ impl Sched {
         self.blocking.queue.len()
     }
 
-    /// Drops closures that have not started; their handles say "cancelled".
+    /// Step 4: drops closures that have not begun; their handles say "cancelled".
     pub(super) fn cancel_blocking(&self) {
+        if !self.lock.lock().blocking_starting {
+            self.cancel_blocking_left();
+        }
+    }
+
+    /// The same when no M is left.
+    pub(super) fn cancel_blocking_left(&self) {
         while let Some(g) = self.blocking.queue.pop() {
             g.cancel();
             self.closure_ends();

@@ -4,6 +4,9 @@
 //! steal; a G that is readied by another thread goes to the global queue and breaks the driver's sleep in
 //! the poller. Between two `block_on`s the P keeps its Gs, and nobody runs them.
 //!
+//! Gs run in the order in which they became runnable (`Role::Alone`), as on tokio's current_thread: tests rely
+//! on it, and without other Ms there is little that runnext could gain.
+//!
 //! A round: the root future is polled, if it was woken; then the Gs that are queued or become so, until
 //! there is none, or a G that gave way in this round is next again and the root or I/O has something to
 //! do, or `event_interval` of them have run; then the poller and the timers. So by one `yield_now` the root
@@ -20,6 +23,7 @@ use std::time::Duration;
 
 use super::context;
 use super::observe::trace::Event;
+use super::p::Role;
 use super::proc::Local;
 use super::root::{self, Root};
 use super::sched::{Sched, SchedRef};
@@ -60,7 +64,7 @@ pub(crate) fn block_on<F: Future>(sched: &SchedRef, future: F) -> F::Output {
 pub(crate) fn block_on_undriven<F: Future>(sched: &SchedRef, future: F) -> F::Output {
     root::assert_may_block_on();
     let _entered = context::enter(sched);
-    let _driving = block::forbid();
+    let _polling = block::forbid_undriven();
     let root = Arc::new(Root { note: Note::new(), poller: None });
     let waker = Waker::from(root.clone());
     let mut future = pin!(future);
@@ -84,7 +88,10 @@ impl<'a> Driver<'a> {
         let p = {
             let mut locked = sched.lock.lock();
             match sched.pidleget(&mut locked) {
-                Some(p) => p,
+                Some(p) => {
+                    p.get(sched).set_role(Role::Alone);
+                    p
+                }
                 None => {
                     if !locked.drivers.iter().any(|d| Arc::ptr_eq(d, root)) {
                         locked.drivers.push(root.clone());

@@ -47,7 +47,8 @@ pub(crate) fn block_in_place<F: FnOnce() -> R, R>(f: F) -> R {
         // Under an EnterGuard, in a closure of ours, or nested: nothing to hand over.
         return f();
     }
-    if sched.config.flavor == Flavor::CurrentThread || super::local::in_turn() {
+    let driven = sched.config.flavor == Flavor::CurrentThread && !block::is_undriven();
+    if driven || super::local::in_turn() {
         panic!("can call blocking only when running on the multi-threaded runtime");
     }
     let _unlimited = coop::enter_unconstrained();

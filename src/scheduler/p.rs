@@ -48,6 +48,9 @@ pub(crate) enum Role {
     /// An M owns it that is inside a long poll, and whose permit was taken away: others must come for its
     /// Gs, and nothing is put into it.
     Blocked = 3,
+    /// current_thread: the driver owns it and runs its Gs, in the order in which they came. Nobody else could
+    /// take any.
+    Alone = 4,
 }
 
 /// See the module's text.
@@ -123,6 +126,7 @@ impl P {
             1 => Role::Running,
             2 => Role::Root,
             3 => Role::Blocked,
+            4 => Role::Alone,
             _ => Role::Idle,
         }
     }

@@ -283,13 +283,21 @@ impl Sched {
     }
 
     /// Every 61st slice: one G from the global queue, or, if threads in `block_on` have work queued that
-    /// only others run, some of theirs; so that neither waits for a P that runs dry.
+    /// only others run, some of theirs; so that neither waits for a P that runs dry. They take turns in who
+    /// comes first: under load neither need ever be empty.
     fn fair_look(&self, shell: Shell<'_>) -> Option<G> {
+        // Relaxed: a hint; a searcher that goes idle looks at all shells.
+        let unattended = self.nunattended.load(Relaxed) > 0;
+        let theirs_first = unattended && (shell.schedtick() / self.config.globrunq_tick) % 2 == 0;
+        if theirs_first {
+            if let Some(g) = self.steal_from_unattended(shell) {
+                return Some(g);
+            }
+        }
         if let Some(g) = self.globrunq.get() {
             return Some(g);
         }
-        // Relaxed: a hint; a searcher that goes idle looks at all shells.
-        if self.nunattended.load(Relaxed) > 0 {
+        if unattended && !theirs_first {
             return self.steal_from_unattended(shell);
         }
         None

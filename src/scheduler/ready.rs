@@ -102,15 +102,25 @@ impl Sched {
             }
             // Nobody runs a root's runnext: thieves take rings by halves, so that is where its Gs go.
             Role::Root => Some(g),
+            // First come, first served, as on tokio's current_thread; and there is no other M.
+            Role::Alone => {
+                self.put_last(shell, g);
+                return false;
+            }
             _ if next => shell.runq.put_next(g),
             _ => Some(g),
         };
         let Some(g) = kicked else { return false };
+        self.put_last(shell, g);
+        true
+    }
+
+    #[inline]
+    fn put_last(&self, shell: Shell<'_>, g: G) {
         if let Some(spill) = shell.runq.put(g) {
             shell.stats.overflows.add(1);
             spill.for_each(|g| self.globrunq.put(g));
         }
-        true
     }
 
     /// Queues a Runnable G from a thread that owns no shell here.
@@ -352,8 +362,8 @@ impl Sched {
             // Nobody sleeps in the poller. An M with a P looks at all timers before it goes idle, and
             // sysmon if its poll lasts. Any other thread has to see to it that somebody becomes the
             // poller.
-            let runs_gs =
-                context::shell_of(self).is_some_and(|shell| shell.role() == Role::Running);
+            let runs_gs = context::shell_of(self)
+                .is_some_and(|shell| matches!(shell.role(), Role::Running | Role::Alone));
             if runs_gs {
                 self.leave_to_sysmon();
             } else {

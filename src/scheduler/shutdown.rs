@@ -12,7 +12,8 @@
 //!    running; what is running is marked, and its own M drops it when the poll ends. `State::claim` makes
 //!    it once. On current_thread the closer does it first: no M has a P there. Gs of a `LocalRuntime` are
 //!    dropped on its thread alone (`may_cancel_here`).
-//! 4. **Closures**: those not started are dropped, those running are waited for like Ms.
+//! 4. **Closures**: those not begun are dropped, those running are waited for like Ms. The one that an M is on
+//!    its way to is begun (step 4 of `blocking.rs`).
 //! 5. **Join**: the closer waits for all Ms, for as long as it was told to, and joins their threads.
 //! 6. **Remainder** (the closer, or the last M if the closer did not wait for it): one more walk, for threads that spawned meanwhile; the global queue;
 //!    timers and I/O sources, whose waiters (on other executors) are woken to see the end; the stocks of
@@ -173,6 +174,7 @@ impl Sched {
         self.netpoll.shutdown(&mut wakers);
         foreign::wake_all(wakers);
         self.run_errands();
+        self.cancel_blocking_left();
         let locked = self.lock.lock();
         let mut refs = 0;
         for p in locked.pidle.iter().chain(&locked.spare) {

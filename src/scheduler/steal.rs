@@ -130,7 +130,7 @@ impl Sched {
         let may_take_next = match victim.role() {
             Role::Root | Role::Blocked => true,
             Role::Running => last && next_is_stuck(victim),
-            Role::Idle => false,
+            Role::Idle | Role::Alone => false,
         };
         let g = if may_take_next { victim.runq.take_next() } else { None };
         shell.stats.stolen.add(u64::from(g.is_some()));

@@ -123,7 +123,7 @@ impl Watch {
                     }
                 }
                 Role::Blocked => drained += sched.drain(p),
-                Role::Idle | Role::Root => {}
+                Role::Idle | Role::Root | Role::Alone => {}
             }
         }
         // Relaxed (both): `wakep` looks again.

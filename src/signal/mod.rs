@@ -19,8 +19,9 @@
 //!    signal's version and collects the wakers of its listeners, arms itself again, and wakes them.
 //! 4. A listener remembers the version that it has seen. A greater one means: delivered at least once since.
 //!    Deliveries between two looks are one.
-//! 5. A new listener first takes the flag of its signal, if it is set, for those who were there before;
-//!    what was delivered before it existed it does not see.
+//! 5. A new listener has seen the version that it finds. What was delivered before and is still on its way
+//!    (the flag is set, step 3 has not come to it) it sees: so whoever drops a listener and makes another
+//!    one does not miss a signal that comes in between, as long as no poller was faster.
 //! 6. When a runtime shuts down its poller wakes that waker once more; it finds the poller closed and
 //!    leaves. A listener whose runtime is gone watches through the runtime that polls it, if there is one.
 //!
@@ -44,9 +45,9 @@ mod tests;
 /// Completes when the process gets the interrupt that Ctrl-C sends (SIGINT).
 ///
 /// The first poll installs a handler for SIGINT that stays for the life of the process: from then on
-/// Ctrl-C does not end the program by itself, also when nobody waits for it any more. Interrupts that
-/// came before the first poll are not seen. For more than one, keep a listener:
-/// [`unix::signal`]`(`[`SignalKind::interrupt`](unix::SignalKind::interrupt)`())`.
+/// Ctrl-C does not end the program by itself, also when nobody waits for it any more. An interrupt
+/// that came before the first poll is seen only if no runtime has noticed it yet. For more than one, keep a
+/// listener: [`unix::signal`]`(`[`SignalKind::interrupt`](unix::SignalKind::interrupt)`())`.
 ///
 /// Cancel safe, but an interrupt that comes between two calls is missed.
 ///

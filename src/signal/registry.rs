@@ -183,16 +183,10 @@ impl Slot {
         }
     }
 
-    /// Step 5: one more listener, which has seen everything up to now.
+    /// Step 5: one more listener, which has seen everything that was counted up to now.
     pub(super) fn listen(&'static self) -> Listener {
-        let mut wakers = Vec::new();
         let mut state = self.state.lock();
-        self.count_delivery(&mut state, &mut wakers);
-        let listener =
-            Listener { slot: self, key: state.listeners.insert(None), seen: state.version };
-        drop(state);
-        wake_all(wakers);
-        listener
+        Listener { slot: self, key: state.listeners.insert(None), seen: state.version }
     }
 }
 

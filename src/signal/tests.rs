@@ -83,7 +83,7 @@ fn raise(signal: i32) {
 }
 
 #[test]
-fn deliveries_between_two_looks_are_one_and_earlier_ones_none() {
+fn deliveries_between_two_looks_are_one_and_counted_ones_none() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let rt = Rt::new();
     let count = Arc::new(Count::default());
@@ -91,16 +91,28 @@ fn deliveries_between_two_looks_are_one_and_earlier_ones_none() {
     assert!(!poll(&mut first, &count), "nothing was delivered");
     raise(libc::SIGUSR1);
     raise(libc::SIGUSR1);
-    let mut late = rt.listen(libc::SIGUSR1);
     rt.turn_until("no wake-up", || count.0.load(SeqCst) == 1);
+    let mut late = rt.listen(libc::SIGUSR1);
     assert!(poll(&mut first, &count));
     assert!(!poll(&mut first, &count), "two deliveries are one");
-    assert!(!poll(&mut late, &count), "delivered before it listened");
+    assert!(!poll(&mut late, &count), "counted before it listened");
 
     raise(libc::SIGUSR1);
     rt.turn_until("not both were woken", || count.0.load(SeqCst) == 3);
     assert!(poll(&mut first, &count) && poll(&mut late, &count));
     assert!(!poll(&mut first, &count) && !poll(&mut late, &count));
+}
+
+#[test]
+fn a_delivery_between_two_listeners_is_seen_by_the_second() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let rt = Rt::new();
+    let count = Arc::new(Count::default());
+    drop(rt.listen(libc::SIGUSR2));
+    raise(libc::SIGUSR2);
+    let mut second = rt.listen(libc::SIGUSR2);
+    rt.turn_until("lost between two listeners", || poll(&mut second, &count));
+    assert!(!poll(&mut second, &count));
 }
 
 #[test]

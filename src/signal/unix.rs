@@ -135,9 +135,9 @@ impl From<SignalKind> for c_int {
 
 /// A listener for one kind of signal, made by [`signal`].
 ///
-/// Every listener sees each delivery that comes after it was made; several between two calls of
-/// [`recv`](Signal::recv) are one. Dropping it ends the listening, not the handler: the signal's default
-/// action does not come back.
+/// Every listener sees each delivery that comes after it was made, and one from before if no runtime has
+/// noticed it yet; several between two calls of [`recv`](Signal::recv) are one. Dropping it ends the
+/// listening, not the handler: the signal's default action does not come back.
 ///
 /// It outlives the runtime that it was made in: polled inside of another one it goes on listening there.
 #[must_use = "a listener hears nothing unless polled"]

@@ -18,6 +18,9 @@
 //! 7. Close: set `CLOSED` and serve every waiter as it is. One that is served while it still lacks
 //!    permits learns so that the semaphore was closed. One that had been served in full, and has not
 //!    looked yet, finds the bit, gives all back and fails, too: nothing is acquired after a close.
+//! 8. Who comes without poll budget has to wait for its turn in the scheduler, not for a later one here:
+//!    it takes its place in the queue, or what is free, before it answers Pending. It is woken at once only if
+//!    it has nothing to wait for.
 //!
 //! What happened before a release is seen by whoever gets the permits: through the word, where every
 //! change but a hand-over is a read-modify-write on top of the Release; or through the lock and the
@@ -253,6 +256,8 @@ impl fmt::Debug for BatchSemaphore {
 enum Stage {
     New,
     Queued,
+    /// It has all its permits, and no budget to say so (step 8).
+    Held,
     /// Answered: permits, if any, are the caller's.
     Over,
 }
@@ -270,8 +275,10 @@ pin_project! {
 
     impl PinnedDrop for Acquire<'_> {
         fn drop(this: Pin<&mut Self>) {
-            if this.stage == Stage::Queued {
-                this.cancel();
+            match this.stage {
+                Stage::New | Stage::Over => {}
+                Stage::Queued => this.cancel(),
+                Stage::Held => this.semaphore.release(this.n),
             }
         }
     }
@@ -316,7 +323,12 @@ impl Future for Acquire<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let unit = ready!(coop::poll_proceed(cx));
+        let Some(unit) = coop::proceed() else {
+            if self.without_budget(cx).is_ready() {
+                coop::give_way(cx);
+            }
+            return Poll::Pending;
+        };
         let outcome = match self.stage {
             Stage::New => match self.semaphore.try_acquire(self.n) {
                 Ok(()) => {
@@ -326,6 +338,7 @@ impl Future for Acquire<'_> {
                 Err(_) => self.queue(cx),
             },
             Stage::Queued => self.served(cx),
+            Stage::Held => Poll::Ready(self.let_go()),
             Stage::Over => panic!("acquire polled after completion"),
         };
         if outcome.is_ready() {
@@ -381,6 +394,37 @@ impl Acquire<'_> {
                 Poll::Pending
             }
         }
+    }
+
+    /// Step 8. Ready: with budget there would be an answer.
+    #[cold]
+    fn without_budget(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match self.stage {
+            Stage::New => {
+                // That the semaphore is closed the next poll finds out, too.
+                let result = ready!(self.as_mut().queue(cx));
+                *self.project().stage = if result.is_ok() { Stage::Held } else { Stage::New };
+                Poll::Ready(())
+            }
+            // The node keeps what it was told.
+            Stage::Queued => {
+                let this = self.project();
+                this.semaphore.waiters.repoll(this.node, cx).map(drop)
+            }
+            Stage::Held | Stage::Over => Poll::Ready(()),
+        }
+    }
+
+    /// Step 8's end; and step 7, if the semaphore was closed meanwhile.
+    #[cold]
+    fn let_go(self: Pin<&mut Self>) -> Result<(), Closed> {
+        let this = self.project();
+        *this.stage = Stage::Over;
+        if this.semaphore.is_closed() {
+            this.semaphore.release(*this.n);
+            return Err(Closed);
+        }
+        Ok(())
     }
 
     /// The later polls.

@@ -44,7 +44,8 @@ where
 ///
 /// # Panics
 ///
-/// Inside of a current_thread runtime, which has no other thread to hand anything to.
+/// In a task or in the `Runtime::block_on` of a current_thread runtime, which has no other thread to hand
+/// anything to. (Its `Handle::block_on` runs no tasks: there it is allowed.)
 ///
 /// # Examples
 ///

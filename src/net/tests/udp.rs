@@ -31,6 +31,22 @@ fn datagrams_both_ways() {
     });
 }
 
+/// An ICMP answer is an error without anything to read.
+#[test]
+fn a_closed_port_ends_a_receive() {
+    Rt::new().block_on(async {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        socket.connect(closed.local_addr().unwrap()).await.unwrap();
+        drop(closed);
+        for _ in 0..2 {
+            socket.send(b"anybody there?").await.unwrap();
+            let error = socket.recv(&mut [0; 4]).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        }
+    });
+}
+
 #[test]
 fn poll_and_try_forms() {
     let rt = Rt::new();

@@ -214,6 +214,62 @@ fn threads_never_exceed_the_permits() {
     assert_eq!(semaphore.available_permits(), 3);
 }
 
+/// Spends what the scope has left.
+fn spend_the_budget() {
+    let mut cx = Context::from_waker(Waker::noop());
+    while let Poll::Ready(unit) = crate::g::coop::poll_proceed(&mut cx) {
+        unit.made_progress();
+    }
+}
+
+#[test]
+fn without_budget_one_still_takes_ones_place() {
+    let semaphore = Semaphore::new(1);
+    let held = now(semaphore.acquire()).unwrap();
+    let mut first = Task::new(semaphore.acquire());
+    {
+        let _scope = crate::g::coop::enter(None);
+        spend_the_budget();
+        assert!(first.is_pending());
+    }
+    let mut second = Task::new(semaphore.acquire());
+    assert!(second.is_pending());
+    drop(held);
+    assert!(second.is_pending(), "the first is before it");
+    assert_eq!(
+        (first.wakes(), second.wakes()),
+        (1, 0),
+        "woken with the permit, not for want of budget"
+    );
+    drop(first.ready().unwrap());
+    drop(second.ready().unwrap());
+}
+
+#[test]
+fn what_was_free_is_taken_without_budget_and_given_back() {
+    let semaphore = Semaphore::new(3);
+    let poll_without_budget = |n| {
+        let mut acquire = Task::new(semaphore.acquire_many(n));
+        let _scope = crate::g::coop::enter(None);
+        spend_the_budget();
+        assert!(acquire.is_pending());
+        assert_eq!(acquire.wakes(), 1);
+        acquire
+    };
+    let dropped = poll_without_budget(2);
+    assert_eq!(semaphore.available_permits(), 1);
+    drop(dropped);
+    assert_eq!(semaphore.available_permits(), 3);
+    let mut answered = poll_without_budget(2);
+    drop(answered.ready().unwrap());
+    assert_eq!(semaphore.available_permits(), 3);
+    let mut closed = poll_without_budget(2);
+    semaphore.close();
+    assert!(closed.ready().is_err());
+    assert_eq!(semaphore.available_permits(), 3);
+    assert!(poll_without_budget(1).ready().is_err(), "closed before");
+}
+
 #[test]
 fn budget_ends_a_loop_of_acquires() {
     let semaphore = Semaphore::new(1);
