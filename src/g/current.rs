@@ -59,7 +59,8 @@ pub(super) fn enter_poll(id: Id, g: *const ()) -> Frame {
         g: current.g.replace(g),
         woken: current.woken.replace(false),
     });
-    outer.unwrap_or(Frame { id: None, g: ptr::null(), woken: false })
+    // Not `unwrap_or`: a frame that is dropped writes.
+    outer.unwrap_or_else(|_gone| Frame { id: None, g: ptr::null(), woken: false })
 }
 
 /// The frame outside of the current one.
