@@ -36,13 +36,14 @@ pub(crate) fn id() -> Option<Id> {
 /// Takes note that the G with these wakers wakes itself. False: it is not the one this thread polls.
 #[inline]
 pub(super) fn wakes_itself(g: *const ()) -> bool {
-    CURRENT.try_with(|current| {
+    let itself = CURRENT.try_with(|current| {
         let itself = ptr::eq(current.g.get(), g);
         if itself {
             current.woken.set(true);
         }
         itself
-    }) == Ok(true)
+    });
+    matches!(itself, Ok(true))
 }
 
 /// Makes a G the current one, until the guard is dropped, for its future or output to be dropped.
@@ -78,7 +79,7 @@ impl Frame {
             current.g.set(ptr::null());
             current.woken.get()
         });
-        woken == Ok(true)
+        matches!(woken, Ok(true))
     }
 }
 
