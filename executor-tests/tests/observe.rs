@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{mpsc, Arc, Mutex};
+use std::sync::{mpsc, Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,6 +60,43 @@ fn counters_count() {
         assert_eq!(metrics.poll_time_histogram_num_buckets(), 0);
         assert!(!metrics.schedule_latency_histogram_enabled());
         assert_eq!(metrics.worker_mean_poll_time(0), Duration::ZERO);
+    }
+}
+
+/// Tasks that run in place of blocked polls do so from queues beyond the workers'; the workers' counts hold
+/// them all the same.
+#[test]
+fn counters_hold_what_runs_beside_blocked_polls() {
+    let runtime = threaded(2);
+    let metrics = runtime.metrics();
+    let go = Arc::new(AtomicBool::new(false));
+    let both = Arc::new(Barrier::new(3));
+    let blocked: Vec<_> = (0..2)
+        .map(|_| {
+            let (go, both) = (go.clone(), both.clone());
+            runtime.spawn(async move {
+                both.wait();
+                block_until(&go);
+            })
+        })
+        .collect();
+    both.wait();
+    let parks = workers(&metrics, |w| metrics.worker_park_count(w));
+    let polls = workers(&metrics, |w| metrics.worker_poll_count(w));
+    runtime.block_on(async {
+        for _ in 0..50 {
+            gmp::spawn(async {}).await.unwrap();
+        }
+    });
+    eventually("the polls are counted", || {
+        workers(&metrics, |w| metrics.worker_poll_count(w)) >= polls + 50
+    });
+    eventually("a worker has parked", || {
+        workers(&metrics, |w| metrics.worker_park_count(w)) > parks
+    });
+    go.store(true, SeqCst);
+    for task in blocked {
+        runtime.block_on(task).unwrap();
     }
 }
 

@@ -11,6 +11,10 @@ use crate::scheduler::stats::Global;
 
 /// Counters of a runtime; from [`Handle::metrics`]. Reading them disturbs nobody (counts of threads take a
 /// lock for a moment), and they may be a moment old.
+///
+/// Where polls last, or block in place, other queues come in for theirs. Their counts are dealt out to the
+/// workers that the runtime had at first, so that the sum over all workers is whole, and none of them ever
+/// becomes less. A worker that came later ([`Handle::set_max_procs`]) shows zeros.
 #[derive(Clone)]
 pub struct RuntimeMetrics {
     handle: Handle,
@@ -89,11 +93,15 @@ impl RuntimeMetrics {
         self.handle.sched.idle_permits()
     }
 
+    /// A worker's sum: over the shells that are counted for it.
     #[track_caller]
-    fn worker(&self, worker: usize) -> &P {
-        let workers = self.num_workers();
-        assert!(worker < workers, "worker {worker} out of range: there are {workers}");
-        self.handle.sched.worker(worker)
+    fn worker(&self, worker: usize, of: impl Fn(&P) -> u64) -> u64 {
+        match self.handle.sched.worker(worker) {
+            Some(shells) => shells.map(of).fold(0, u64::wrapping_add),
+            None => {
+                panic!("worker {worker} out of range: there are {}", self.num_workers())
+            }
+        }
     }
 
     /// How long this P was held by a thread that ran tasks or looked for some, up to its last pause.
@@ -103,7 +111,7 @@ impl RuntimeMetrics {
     /// If there is no such P.
     #[track_caller]
     pub fn worker_total_busy_duration(&self, worker: usize) -> Duration {
-        Duration::from_nanos(self.worker(worker).stats.busy_ns.get())
+        Duration::from_nanos(self.worker(worker, |p| p.stats.busy_ns.get()))
     }
 
     /// How often this P was given up for want of work.
@@ -113,18 +121,18 @@ impl RuntimeMetrics {
     /// If there is no such P.
     #[track_caller]
     pub fn worker_park_count(&self, worker: usize) -> u64 {
-        self.worker(worker).stats.parks.get()
+        self.worker(worker, |p| p.stats.parks.get())
     }
 
-    /// How often this P was given up or taken up. Odd: it is idle now; a P begins idle.
+    /// How often this P was given up or taken up. Odd: it is idle now, as long as no permit was taken from a
+    /// poll ([`retakes`](Self::retakes)); a P begins idle.
     ///
     /// # Panics
     ///
     /// If there is no such P.
     #[track_caller]
     pub fn worker_park_unpark_count(&self, worker: usize) -> u64 {
-        let stats = &self.worker(worker).stats;
-        stats.parks.get() + stats.unparks.get()
+        self.worker(worker, |p| p.stats.parks.get() + p.stats.unparks.get())
     }
 
     /// How often a task was polled on this P.
@@ -134,7 +142,7 @@ impl RuntimeMetrics {
     /// If there is no such P.
     #[track_caller]
     pub fn worker_poll_count(&self, worker: usize) -> u64 {
-        self.worker(worker).stats.polls.get()
+        self.worker(worker, |p| p.stats.polls.get())
     }
 
     /// How many tasks this P took out of others' queues.
@@ -144,7 +152,7 @@ impl RuntimeMetrics {
     /// If there is no such P.
     #[track_caller]
     pub fn worker_steal_count(&self, worker: usize) -> u64 {
-        self.worker(worker).stats.stolen.get()
+        self.worker(worker, |p| p.stats.stolen.get())
     }
 
     /// How often this P took tasks out of another's queue, several at a time mostly.
@@ -154,7 +162,7 @@ impl RuntimeMetrics {
     /// If there is no such P.
     #[track_caller]
     pub fn worker_steal_operations(&self, worker: usize) -> u64 {
-        self.worker(worker).stats.steals.get()
+        self.worker(worker, |p| p.stats.steals.get())
     }
 
     /// How often this P's queue was full, so that half of it went to the global queue.
@@ -164,7 +172,7 @@ impl RuntimeMetrics {
     /// If there is no such P.
     #[track_caller]
     pub fn worker_overflow_count(&self, worker: usize) -> u64 {
-        self.worker(worker).stats.overflows.get()
+        self.worker(worker, |p| p.stats.overflows.get())
     }
 
     /// Tasks in this P's queue now, the one that would run next included.
@@ -174,8 +182,7 @@ impl RuntimeMetrics {
     /// If there is no such P.
     #[track_caller]
     pub fn worker_local_queue_depth(&self, worker: usize) -> usize {
-        let runq = &self.worker(worker).runq;
-        runq.len() + usize::from(runq.has_next())
+        self.worker(worker, |p| p.runq.len() as u64 + u64::from(p.runq.has_next())) as usize
     }
 
     /// The mean of all polls on this P; zero unless poll times are measured
@@ -186,7 +193,9 @@ impl RuntimeMetrics {
     /// If there is no such P.
     #[track_caller]
     pub fn worker_mean_poll_time(&self, worker: usize) -> Duration {
-        self.worker(worker).observe.poll_times.mean()
+        let sum = self.worker(worker, |p| p.observe.poll_times.sum_ns());
+        let count = self.worker(worker, |p| p.observe.poll_times.count());
+        Duration::from_nanos(sum.checked_div(count).unwrap_or(0))
     }
 }
 
@@ -225,7 +234,7 @@ impl RuntimeMetrics {
     #[track_caller]
     pub fn poll_time_histogram_bucket_count(&self, worker: usize, bucket: usize) -> u64 {
         let bucket = checked(bucket, self.poll_time_histogram_num_buckets());
-        self.worker(worker).observe.poll_times.get(bucket)
+        self.worker(worker, |p| p.observe.poll_times.get(bucket))
     }
 
     /// Is it measured how long tasks stand in queues?
@@ -260,7 +269,7 @@ impl RuntimeMetrics {
     #[track_caller]
     pub fn schedule_latency_histogram_bucket_count(&self, worker: usize, bucket: usize) -> u64 {
         let bucket = checked(bucket, self.schedule_latency_histogram_num_buckets());
-        self.worker(worker).observe.latencies.get(bucket)
+        self.worker(worker, |p| p.observe.latencies.get(bucket))
     }
 }
 

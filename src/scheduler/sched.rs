@@ -74,6 +74,8 @@ pub(crate) struct Sched {
     pub(super) sysmon_note: Note,
     /// Go's `gomaxprocs`. Written under the lock.
     nprocs: AtomicU32,
+    /// How many there were at first. For metrics, see `worker`.
+    first_procs: usize,
     /// Somebody has said how many.
     pub(super) procs_set: AtomicBool,
     pub(crate) stats: Global,
@@ -202,6 +204,7 @@ impl Sched {
             no_threads: AtomicBool::new(false),
             sysmon_note: Note::new(),
             nprocs: AtomicU32::new(0),
+            first_procs: procs,
             procs_set: AtomicBool::new(false),
             stats: Global::new(),
             globrunq: Globrunq::new(),
@@ -390,9 +393,18 @@ impl Sched {
         self.nmspinning.load(Relaxed) as usize
     }
 
-    /// The shell that was made with the permit of this number, for its counters.
-    pub(crate) fn worker(&self, index: usize) -> &P {
-        self.shell(index)
+    /// The shells whose counters are those of a worker; `None` if there is no such worker.
+    ///
+    /// Work goes where the permits are, and after polls that lasted they may be with any shell. So the shells
+    /// are dealt out to the workers that there were at first, and each worker's sums only grow. (Dealt out
+    /// anew with every change of `procs`, they would not, and who subtracts would find less than before.)
+    pub(crate) fn worker(&self, index: usize) -> Option<impl Iterator<Item = &P>> {
+        if index >= self.first_procs.max(self.procs()) {
+            return None;
+        }
+        let first = if index < self.first_procs { index } else { self.nshells() };
+        let dealt = (first..self.nshells()).step_by(self.first_procs);
+        Some(dealt.map(|i| self.shell(i)))
     }
 
     /// The number of the P that this thread runs Gs with.

@@ -19,7 +19,7 @@ pub(crate) struct Source {
 pub(crate) fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
     let mut files = Vec::new();
-    for folder in ["src", "macros", "hyper", "executor-tests", "benches", "examples"] {
+    for folder in ["src", "macros", "hyper", "executor-tests", "benches", "examples", "ecosystem"] {
         collect(&root.join(folder), &mut files);
     }
     files.sort();

@@ -38,10 +38,14 @@ impl Histogram {
         self.buckets[bucket].get()
     }
 
-    /// The mean; zero if there is nothing in it.
-    pub(crate) fn mean(&self) -> Duration {
-        let count: u64 = self.buckets.iter().map(Shared::get).sum();
-        Duration::from_nanos(self.sum_ns.get().checked_div(count).unwrap_or(0))
+    /// How many nanoseconds all of it is.
+    pub(crate) fn sum_ns(&self) -> u64 {
+        self.sum_ns.get()
+    }
+
+    /// How many durations it holds.
+    pub(crate) fn count(&self) -> u64 {
+        self.buckets.iter().map(Shared::get).sum()
     }
 }
 
@@ -83,12 +87,12 @@ mod tests {
     }
 
     #[test]
-    fn mean_and_counts() {
+    fn sum_and_counts() {
         let histogram = Histogram::new();
-        assert_eq!(histogram.mean(), Duration::ZERO);
+        assert_eq!((histogram.sum_ns(), histogram.count()), (0, 0));
         histogram.add(100);
         histogram.add(300);
-        assert_eq!(histogram.mean(), Duration::from_nanos(200));
+        assert_eq!((histogram.sum_ns(), histogram.count()), (400, 2));
         assert_eq!((histogram.get(0), histogram.get(2)), (1, 1));
     }
 }
