@@ -112,7 +112,7 @@ func idle(s scale) []float64 {
 	connections := s.ops(10_000, 1000)
 	// Go has raised the soft limit already.
 	if limit := proc("limits", "Max open files"); limit > 0 {
-		connections = min(connections, (limit-100)/2)
+		connections = min(connections, (limit-100)/2-first)
 	}
 	listener := listen()
 	var waiting atomic.Int64

@@ -51,6 +51,9 @@ pub(crate) fn most_idle(quick: bool) -> u64 {
     }
 }
 
+/// Connections that wait before those that count: with them threads, tables and whatever else is there once.
+pub(crate) const FIRST: u64 = 64;
+
 /// Awaits `future`, and counts when it is pending for the first time.
 pub(crate) async fn counted_waiting<F: Future>(future: F, waiting: &AtomicU64) -> F::Output {
     let mut future = pin!(future);
@@ -93,7 +96,7 @@ macro_rules! socket_rows {
             use crate::runtimes::Rt as _;
             use crate::workloads::slot::Slot;
             use crate::workloads::sockets::{
-                counted_waiting, most_idle, rate, Sockets, AT_ONCE, SMALL,
+                counted_waiting, most_idle, rate, Sockets, AT_ONCE, FIRST, SMALL,
             };
             use crate::workloads::Scale;
             use crate::{alloc, clock, limits};
@@ -276,8 +279,6 @@ macro_rules! socket_rows {
             }
 
             async fn idle(connections: u64) -> (Option<f64>, Option<f64>) {
-                // The first ones make threads, tables and whatever else is there once.
-                const FIRST: u64 = 64;
                 let (at, waiting) = (Arc::new(Slot::new()), Arc::new(AtomicU64::new(0)));
                 let (told, waiting_too) = (Arc::clone(&at), Arc::clone(&waiting));
                 pinned_detached(move || async move {
