@@ -9,27 +9,53 @@ import (
 	"time"
 )
 
-const clients = 64
+// Bytes of a message.
+const (
+	small = 64
+	large = 64 * 1024
+)
 
 func init() {
-	timed("echo-1", 100, func(ops int) time.Duration {
-		elapsed, _ := echo(1, ops)
-		return elapsed
-	})
-	figures(func(s scale) []float64 {
-		ops := calibrate(s, clients*10, func(ops int) time.Duration {
-			elapsed, _ := echo(clients, ops)
+	for name, message := range map[string]int{"echo-1": small, "echo-1-64k": large} {
+		timed(name, 10, func(ops int) time.Duration {
+			elapsed, _ := echo(1, message, ops)
 			return elapsed
 		})
-		elapsed, cpu := echo(clients, ops)
-		return []float64{float64(ops) / elapsed.Seconds() / 1e3, micros(cpu) / float64(ops)}
-	}, "echo-64", "echo-64-cpu")
+	}
+	many := func(clients func(scale) int, message int, name string) {
+		figures(func(s scale) []float64 {
+			clients := clients(s)
+			return rate(s, clients*10, func(ops int) (time.Duration, time.Duration) {
+				return echo(clients, message, ops)
+			})
+		}, name, name+"-cpu")
+	}
+	some := func(scale) int { return 64 }
+	many(some, small, "echo-64")
+	many(some, large, "echo-64-64k")
+	most := func(s scale) int {
+		if s.quick {
+			return 200
+		}
+		return 1000
+	}
+	many(most, small, "echo-1000")
+}
+
+// rate is thousands of operations a second, and CPU microseconds for each.
+func rate(s scale, unit int, run func(ops int) (time.Duration, time.Duration)) []float64 {
+	ops := calibrate(s, unit, func(ops int) time.Duration {
+		elapsed, _ := run(ops)
+		return elapsed
+	})
+	elapsed, cpu := run(ops)
+	return []float64{float64(ops) / elapsed.Seconds() / 1e3, micros(cpu) / float64(ops)}
 }
 
 // serveEcho sends back what comes, until the client is gone.
-func serveEcho(stream net.Conn) {
+func serveEcho(stream net.Conn, message int) {
 	defer stream.Close()
-	buf := make([]byte, 64)
+	buf := make([]byte, message)
 	for {
 		n, err := stream.Read(buf)
 		if err == io.EOF {
@@ -40,8 +66,8 @@ func serveEcho(stream net.Conn) {
 	}
 }
 
-func roundTrips(stream net.Conn, ops int) {
-	asked, answer := make([]byte, 64), make([]byte, 64)
+func roundTrips(stream net.Conn, message, ops int) {
+	asked, answer := make([]byte, message), make([]byte, message)
 	for i := range asked {
 		asked[i] = 7
 	}
@@ -53,7 +79,7 @@ func roundTrips(stream net.Conn, ops int) {
 }
 
 // echo does ops round trips between all clients; wall time and CPU time.
-func echo(clients, ops int) (time.Duration, time.Duration) {
+func echo(clients, message, ops int) (time.Duration, time.Duration) {
 	listener := must(net.Listen("tcp", "127.0.0.1:0"))
 	var serving, running sync.WaitGroup
 	serving.Add(clients)
@@ -61,7 +87,7 @@ func echo(clients, ops int) (time.Duration, time.Duration) {
 		for i := 0; i < clients; i++ {
 			stream := must(listener.Accept())
 			go func() {
-				serveEcho(stream)
+				serveEcho(stream, message)
 				serving.Done()
 			}()
 		}
@@ -73,12 +99,12 @@ func echo(clients, ops int) (time.Duration, time.Duration) {
 	for i := 0; i < clients; i++ {
 		go func() {
 			stream := must(net.Dial("tcp", listener.Addr().String()))
-			roundTrips(stream, 4)
+			roundTrips(stream, message, 4)
 			if missing.Add(-1) == 0 {
 				close(ready)
 			}
 			<-begin
-			roundTrips(stream, ops/clients)
+			roundTrips(stream, message, ops/clients)
 			stream.Close()
 			running.Done()
 		}()

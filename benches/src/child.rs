@@ -4,8 +4,8 @@
 use std::process::Command;
 
 use crate::parent::Any;
-use crate::runtimes::Rt;
-use crate::workloads::{self, Pinned, Row, Scale, SyncTypes, Workload};
+use crate::runtimes::Rt as _;
+use crate::workloads::{self, Measured, Row, Scale, Workload};
 use crate::{floor, go, with_runtime};
 
 pub(crate) fn run(name: &str, runtime: &str, scale: &Scale) -> Result<(), String> {
@@ -25,12 +25,12 @@ pub(crate) fn run(name: &str, runtime: &str, scale: &Scale) -> Result<(), String
     }
 }
 
-fn find<R: Rt + Pinned + SyncTypes>(name: &str) -> Result<Workload<R>, String> {
+fn find<R: Measured>(name: &str) -> Result<Workload<R>, String> {
     let workload = workloads::all::<R>().into_iter().find(|workload| workload.name() == name);
     workload.ok_or(format!("no workload `{name}`; `gmp-bench list` names them"))
 }
 
-fn run_on<R: Rt + Pinned + SyncTypes>(name: &str, scale: &Scale) -> Result<(), String> {
+fn run_on<R: Measured>(name: &str, scale: &Scale) -> Result<(), String> {
     let workload = find::<R>(name)?;
     let rt = R::start(scale.workers);
     print(&workload.rows, workload.measure(&rt, scale));

@@ -14,6 +14,11 @@ pub(crate) fn process_cpu() -> Option<Duration> {
     None
 }
 
+/// CPU time since an earlier [`process_cpu`].
+pub(crate) fn process_cpu_since(before: Option<Duration>) -> Option<Duration> {
+    process_cpu().zip(before).map(|(after, before)| after - before)
+}
+
 /// Context switches, voluntary and not, of all live threads of this process, and their number;
 /// `None` without Linux's /proc.
 pub(crate) fn context_switches() -> Option<(u64, usize)> {
@@ -32,4 +37,27 @@ pub(crate) fn context_switches() -> Option<(u64, usize)> {
             .sum::<u64>();
     }
     Some((switches, threads))
+}
+
+/// Bytes of memory that the process has in use and in RAM; `None` without Linux's /proc.
+pub(crate) fn resident() -> Option<u64> {
+    resident_in(&std::fs::read_to_string("/proc/self/status").ok()?)
+}
+
+fn resident_in(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resident_memory_is_read() {
+        let status = "Name:\tgmp-bench\nVmHWM:\t    9000 kB\nVmRSS:\t    8192 kB\nThreads:\t1\n";
+        assert_eq!(resident_in(status), Some(8192 * 1024));
+        assert_eq!(resident_in("Name:\tgmp-bench\n"), None);
+        assert_eq!(resident_in("VmRSS:\tmuch kB\n"), None);
+    }
 }

@@ -30,6 +30,7 @@ mod go;
 mod hogs;
 mod http;
 mod idle;
+mod limits;
 mod machine;
 mod markdown;
 mod parent;

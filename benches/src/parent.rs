@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use crate::args::Options;
 use crate::go::Go;
 use crate::table::{Figures, Table};
+use crate::workloads::sockets::most_idle;
 use crate::workloads::{self, Workload};
-use crate::{floor, go, http, machine, markdown, plot};
+use crate::{floor, go, http, limits, machine, markdown, plot};
 
 /// A child that takes longer hangs: the slowest takes a few seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,6 +35,9 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     if workloads.iter().any(|workload| workload.name() == "http") && !http::wrk_is_there() {
         remarks.push("no `wrk` on the path: no HTTP rows".to_string());
         workloads.retain(|workload| workload.name() != "http");
+    }
+    if workloads.iter().any(|workload| workload.name() == "conn-rss") {
+        remarks.extend(limits::shortage(most_idle(options.quick)));
     }
     for remark in &remarks {
         println!("{remark}");

@@ -24,10 +24,11 @@ const GROUPS: &[(&str, &str, &[&str])] = &[
         "Channels and locks",
         &["fan-in", "mutex", "rwlock", "semaphore", "broadcast", "watch"],
     ),
+    ("time-io", "Timers, HTTP and memory", &["sleep", "timeout", "http", "task-bytes", "start"]),
     (
-        "time-io",
-        "Timers, sockets and memory",
-        &["sleep", "timeout", "echo", "http", "task-bytes", "start"],
+        "io",
+        "Sockets, streams and files",
+        &["echo", "accept", "udp", "conn", "duplex", "copy", "fs-read"],
     ),
     ("hogs", "Beside tasks that block or compute", &["block-", "compute-"]),
 ];

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use gmp_stall::{Case, Outcome};
 
+use crate::limits;
 use crate::workloads::pinned::quantile;
+use crate::workloads::sockets::{most_clients, rate};
 use crate::workloads::spawn::{BATCH, FIB_TASKS};
-use crate::workloads::{calibrate, nanos_per_op, Scale};
+use crate::workloads::{calibrate, files, nanos_per_op, Scale};
 
 mod exec;
 mod net;
@@ -45,6 +47,7 @@ fn timed(workload: &str) -> Option<Timed> {
         "sleep-drop" => (1000, timers::dropped),
         "timeout-yield" => (1000, timers::timeouts),
         "echo-1" => (100, net::echo_one),
+        "udp" => (100, net::udp),
         _ => return None,
     })
 }
@@ -58,6 +61,9 @@ pub(crate) fn has(workload: &str) -> bool {
         "task-bytes",
         "start-stop",
         "echo-64",
+        "echo-1000",
+        "accept",
+        "fs-read",
         "http",
         "block-tick",
         "compute-tick",
@@ -94,14 +100,21 @@ pub(crate) fn measure(workload: &str, scale: &Scale) -> Option<Vec<Option<f64>>>
                 (0..times).map(|_| threads::start_and_stop(scale.workers)).collect();
             vec![quantile(&mut samples, 0.5)]
         }
-        "echo-64" => {
-            const CLIENTS: u64 = 64;
-            let ops = calibrate(scale, CLIENTS * 10, |ops| net::echo_many(CLIENTS, ops).0);
-            let (elapsed, cpu) = net::echo_many(CLIENTS, ops);
-            vec![
-                Some(ops as f64 / elapsed.as_secs_f64() / 1e3),
-                cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / ops as f64),
-            ]
+        "echo-64" => rate(640, scale, |ops| net::echo_many(64, ops)),
+        "echo-1000" => {
+            let clients = most_clients(scale);
+            if limits::connections(clients) < clients {
+                return None;
+            }
+            rate(clients * 10, scale, |ops| net::echo_many(clients, ops))
+        }
+        "accept" => rate(160, scale, net::accepts),
+        "fs-read" => {
+            let files = files::number(scale);
+            let folder = files::Folder::with(files).expect("a place for temporary files");
+            threads::reads(&folder, files);
+            let elapsed = threads::reads(&folder, files);
+            vec![Some(elapsed.as_secs_f64() * 1e6 / files as f64)]
         }
         _ => return None,
     })

@@ -4,7 +4,7 @@
 //! the buffer has emptied the socket, so nothing is read in vain.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -88,8 +88,41 @@ pub(super) fn echo_many(clients: u64, ops: u64) -> (Duration, Option<Duration>) 
                 streams[at].write_all(&buf[..n])?;
             }
         }
-        let cpu = clock::process_cpu().zip(cpu).map(|(after, before)| after - before);
-        Ok((start.elapsed(), cpu))
+        Ok((start.elapsed(), clock::process_cpu_since(cpu)))
+    };
+    run().expect("sockets of this process")
+}
+
+/// Each connection made, accepted and closed before the next; wall time and CPU time.
+pub(super) fn accepts(ops: u64) -> (Duration, Option<Duration>) {
+    let run = || -> io::Result<_> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let (start, cpu) = (Instant::now(), clock::process_cpu());
+        for _ in 0..ops {
+            let (mut client, server) = pair(&listener)?;
+            drop(server);
+            assert_eq!(client.read(&mut [0; 1])?, 0);
+        }
+        Ok((start.elapsed(), clock::process_cpu_since(cpu)))
+    };
+    run().expect("sockets of this process")
+}
+
+/// Four system calls for each operation.
+pub(super) fn udp(ops: u64) -> Duration {
+    let run = || -> io::Result<Duration> {
+        let (server, client) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+        let to = server.local_addr()?;
+        let (asked, mut buf) = ([7; MESSAGE], [0; MESSAGE]);
+        let start = Instant::now();
+        for _ in 0..ops {
+            client.send_to(&asked, to)?;
+            let (n, from) = server.recv_from(&mut buf)?;
+            server.send_to(&buf[..n], from)?;
+            client.recv_from(&mut buf)?;
+        }
+        assert!(ops == 0 || buf == asked);
+        Ok(start.elapsed())
     };
     run().expect("sockets of this process")
 }

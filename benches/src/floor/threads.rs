@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use gmp_stall::{compute, measure_service, Case, Outcome, Service, BLOCK, MESSAGE, TICK};
 
+use crate::workloads::files::{Folder, SIZE};
+
 /// A closure for each operation, run by another thread.
 pub(super) fn spawns(ops: u64) -> Duration {
     type Job = Box<dyn FnOnce() + Send>;
@@ -144,4 +146,14 @@ impl Service for Threads {
         let ticker = self.ticker.take().expect("it has begun");
         Ok((ticker.join().expect("the ticker does not panic"), String::new()))
     }
+}
+
+/// One thread reads one file after the other.
+pub(super) fn reads(folder: &Folder, files: u64) -> Duration {
+    let start = Instant::now();
+    for n in 0..files {
+        let read = std::fs::read(folder.file(n)).expect("the file is there");
+        assert!(read.len() == SIZE && read[0] == n as u8);
+    }
+    start.elapsed()
 }

@@ -12,7 +12,7 @@ pub(crate) use smol::future::yield_now;
 use smol::future::FutureExt as _;
 use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use smol::lock::Mutex;
-pub(crate) use smol::net::{TcpListener, TcpStream};
+pub(crate) use smol::net::{TcpListener, TcpStream, UdpSocket};
 use smol::{Executor, Task};
 use smol_hyper::rt::FuturesIo;
 
@@ -199,4 +199,17 @@ pub(crate) async fn read_exact(stream: &mut TcpStream, buf: &mut [u8]) {
 
 pub(crate) async fn write_all(stream: &mut TcpStream, buf: &[u8]) {
     stream.write_all(buf).await.expect("write");
+}
+
+pub(crate) async fn udp() -> UdpSocket {
+    UdpSocket::bind("127.0.0.1:0").await.expect("a free port")
+}
+
+pub(crate) async fn send_to(socket: &mut UdpSocket, buf: &[u8], to: SocketAddr) {
+    let sent = socket.send_to(buf, to).await.expect("send");
+    assert_eq!(sent, buf.len());
+}
+
+pub(crate) async fn recv_from(socket: &mut UdpSocket, buf: &mut [u8]) -> (usize, SocketAddr) {
+    socket.recv_from(buf).await.expect("receive")
 }

@@ -8,7 +8,7 @@ macro_rules! tokio_shaped {
         use std::net::SocketAddr;
 
         use ::$krate::io::{AsyncReadExt, AsyncWriteExt};
-        pub(crate) use ::$krate::net::{TcpListener, TcpStream};
+        pub(crate) use ::$krate::net::{TcpListener, TcpStream, UdpSocket};
         use ::$krate::runtime::{Builder, Runtime};
         pub(crate) use ::$krate::task::yield_now;
         pub(crate) use ::$krate::time::{sleep, timeout};
@@ -139,6 +139,22 @@ macro_rules! tokio_shaped {
 
         pub(crate) async fn write_all(stream: &mut TcpStream, buf: &[u8]) {
             stream.write_all(buf).await.expect("write");
+        }
+
+        pub(crate) async fn udp() -> UdpSocket {
+            UdpSocket::bind("127.0.0.1:0").await.expect("a free port")
+        }
+
+        pub(crate) async fn send_to(socket: &mut UdpSocket, buf: &[u8], to: SocketAddr) {
+            let sent = socket.send_to(buf, to).await.expect("send");
+            assert_eq!(sent, buf.len());
+        }
+
+        pub(crate) async fn recv_from(
+            socket: &mut UdpSocket,
+            buf: &mut [u8],
+        ) -> (usize, SocketAddr) {
+            socket.recv_from(buf).await.expect("receive")
         }
     };
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{channels, in_task, Pinned, Scale};
+use super::{channels, in_task, sockets, Pinned, Scale, Sockets};
 use crate::alloc;
 use crate::runtimes::Rt;
 
@@ -57,7 +57,7 @@ pub(crate) fn bytes_per_task<R: Rt>(rt: &R, scale: &Scale) -> Vec<Option<f64>> {
 }
 
 /// Calls to the allocator per operation once everything is warm.
-pub(crate) fn allocator_calls<R: Rt + Pinned>(rt: &R, scale: &Scale) -> Vec<Option<f64>> {
+pub(crate) fn allocator_calls<R: Rt + Pinned + Sockets>(rt: &R, scale: &Scale) -> Vec<Option<f64>> {
     let ops = scale.iters.unwrap_or(if scale.quick { 2000 } else { 10_000 });
     let per_op = |run: &dyn Fn(u64) -> Duration| {
         run(ops);
@@ -75,6 +75,6 @@ pub(crate) fn allocator_calls<R: Rt + Pinned>(rt: &R, scale: &Scale) -> Vec<Opti
         per_op(&|ops| in_task(rt, channels::oneshot_round_trips::<R>(ops))),
         per_op(&|ops| in_task(rt, channels::mpsc_round_trips::<R>(ops))),
         per_op(&|ops| R::sleep_dropped(rt, ops)),
-        per_op(&|ops| R::echo_one(rt, ops)),
+        per_op(&|ops| R::echo_one(rt, sockets::SMALL, ops)),
     ]
 }

@@ -13,18 +13,29 @@ use crate::{hogs, http};
 
 mod blocking;
 mod channels;
+pub(crate) mod files;
 mod foreign;
 pub(crate) mod memory;
 mod mutex;
 #[macro_use]
 pub(crate) mod pinned;
 mod slot;
+pub(crate) mod sockets;
 pub(crate) mod spawn;
+pub(crate) mod streams;
 mod switch;
 mod sync;
 
+pub(crate) use files::Files;
 pub(crate) use pinned::Pinned;
+pub(crate) use sockets::Sockets;
+pub(crate) use streams::{StreamRow, Streams};
 pub(crate) use sync::SyncTypes;
+
+/// A runtime with all that the rows ask for.
+pub(crate) trait Measured: Rt + Pinned + Sockets + Streams + Files + SyncTypes {}
+
+impl<R: Rt + Pinned + Sockets + Streams + Files + SyncTypes> Measured for R {}
 
 /// One line of the table.
 #[derive(Clone)]
@@ -68,6 +79,8 @@ enum Body<R> {
     Optional { unit: u64, run: TimedIfAny<R> },
     /// Nanoseconds per operation; always as many operations.
     Fixed { ops: u64, quick: u64, run: Timed<R> },
+    /// Megabytes a second; the number is that of chunks of `streams::CHUNK` bytes.
+    Stream(TimedIfAny<R>),
     /// One figure for each row.
     Figures(Figures<R>),
     /// As `Figures`, of a service.
@@ -98,7 +111,7 @@ impl<R: Rt> Workload<R> {
     pub(crate) fn once(&self, rt: &R, ops: u64) -> Option<Duration> {
         match self.body {
             Body::Calibrated { run, .. } | Body::Fixed { run, .. } => Some(run(rt, ops)),
-            Body::Optional { run, .. } => run(rt, ops),
+            Body::Optional { run, .. } | Body::Stream(run) => run(rt, ops),
             Body::Figures(_) | Body::Outside(_) => None,
         }
     }
@@ -121,6 +134,13 @@ impl<R: Rt> Workload<R> {
                 let ops = scale.iters.unwrap_or(if scale.quick { quick } else { ops });
                 run(rt, ops / 10);
                 vec![Some(nanos_per_op(run(rt, ops), ops))]
+            }
+            Body::Stream(run) => {
+                if run(rt, streams::UNIT).is_none() {
+                    return vec![None];
+                }
+                let chunks = calibrate(scale, streams::UNIT, |n| run(rt, n).unwrap_or_default());
+                vec![run(rt, chunks).map(|elapsed| streams::megabytes_a_second(chunks, elapsed))]
             }
             Body::Figures(figures) => figures(rt, scale),
             Body::Outside(_) => unreachable!("`outside` is asked first"),
@@ -172,8 +192,12 @@ fn if_any<R>(
     }
 }
 
+fn streamed<R>(name: &'static str, label: &'static str, run: TimedIfAny<R>) -> Workload<R> {
+    Workload { rows: vec![row(name, label, "MB/s", Better::Higher)], body: Body::Stream(run) }
+}
+
 /// All workloads in the order of the table.
-pub(crate) fn all<R: Rt + Pinned + SyncTypes>() -> Vec<Workload<R>> {
+pub(crate) fn all<R: Measured>() -> Vec<Workload<R>> {
     use Better::{Higher, Lower};
     vec![
         timed("spawn-task", "spawn 100k from a task, await all", 100_000, spawn::many_from_task),
@@ -238,13 +262,67 @@ pub(crate) fn all<R: Rt + Pinned + SyncTypes>() -> Vec<Workload<R>> {
             rows: vec![row("start-stop", "runtime start and stop", "µs", Lower)],
             body: Body::Figures(blocking::start_and_stop),
         },
-        timed("echo-1", "TCP echo in process, round trip", 100, R::echo_one),
+        timed("echo-1", "TCP echo in process, round trip", 100, |rt, ops| {
+            R::echo_one(rt, sockets::SMALL, ops)
+        }),
         Workload {
             rows: vec![
                 row("echo-64", "TCP echo, 64 connections", "kops/s", Higher),
                 row("echo-64-cpu", "TCP echo, 64 connections, CPU", "µs", Lower),
             ],
-            body: Body::Figures(R::echo_many),
+            body: Body::Figures(|rt, scale| R::echo_many(rt, sockets::SMALL, 64, scale)),
+        },
+        Workload {
+            rows: vec![
+                row("echo-1000", "TCP echo, 1000 connections (quick: 200)", "kops/s", Higher),
+                row("echo-1000-cpu", "TCP echo, 1000 connections, CPU", "µs", Lower),
+            ],
+            body: Body::Figures(|rt, scale| {
+                R::echo_many(rt, sockets::SMALL, sockets::most_clients(scale), scale)
+            }),
+        },
+        timed("echo-1-64k", "TCP echo of 64 KiB, round trip", 10, |rt, ops| {
+            R::echo_one(rt, sockets::LARGE, ops)
+        }),
+        Workload {
+            rows: vec![
+                row("echo-64-64k", "TCP echo of 64 KiB, 64 connections", "kops/s", Higher),
+                row("echo-64-64k-cpu", "TCP echo of 64 KiB, 64 connections, CPU", "µs", Lower),
+            ],
+            body: Body::Figures(|rt, scale| R::echo_many(rt, sockets::LARGE, 64, scale)),
+        },
+        Workload {
+            rows: vec![
+                row("accept", "connections made, accepted and closed", "kops/s", Higher),
+                row("accept-cpu", "the same, CPU", "µs", Lower),
+            ],
+            body: Body::Figures(R::accepts),
+        },
+        timed("udp", "UDP ping-pong", 100, R::udp),
+        Workload {
+            rows: vec![
+                row("conn-rss", "resident bytes per idle connection, both ends", "B", Lower),
+                row("conn-heap", "heap bytes per idle connection, both ends", "B", Lower),
+            ],
+            body: Body::Figures(R::idle),
+        },
+        streamed("duplex", "duplex in memory, one way", |rt, n| {
+            rt.stream_row(StreamRow::Duplex, n)
+        }),
+        streamed("copy-duplex", "copy, duplex to duplex", |rt, n| {
+            rt.stream_row(StreamRow::CopyDuplex, n)
+        }),
+        streamed("copy-tcp", "copy, TCP to TCP", |rt, n| rt.stream_row(StreamRow::CopyTcp, n)),
+        streamed("copy-both", "copy_bidirectional, TCP and TCP", |rt, n| {
+            rt.stream_row(StreamRow::CopyBoth, n)
+        }),
+        Workload {
+            rows: vec![row("fs-read", "fs::read of a file of 4 KiB, one task", "µs", Lower)],
+            body: Body::Figures(|rt, scale| files::reads(rt, 1, scale)),
+        },
+        Workload {
+            rows: vec![row("fs-read-64", "fs::read of files of 4 KiB, 64 tasks", "µs", Lower)],
+            body: Body::Figures(|rt, scale| files::reads(rt, 64, scale)),
         },
         Workload {
             rows: vec![
@@ -280,15 +358,15 @@ where
     rt.main(async { R::spawn(work).await })
 }
 
-// Elsewhere than on unix, the rows of CPU time are empty on every runtime.
-#[cfg(all(test, unix))]
+// Elsewhere than on Linux, the rows of CPU time or of resident bytes are empty on every runtime.
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
     use crate::with_runtime;
 
     /// Every workload runs to its end at the smallest size and fills each of its rows, except where
     /// the runtime cannot.
-    fn all_rows_are_filled<R: Rt + Pinned + SyncTypes>(cannot: &[&str]) {
+    fn all_rows_are_filled<R: Measured>(cannot: &[&str]) {
         let scale =
             Scale { workers: 2, target: Duration::from_nanos(1), quick: true, iters: Some(1) };
         let rt = R::start(scale.workers);
@@ -318,7 +396,10 @@ mod tests {
 
     #[test]
     fn smol_runs_all() {
-        const SYNC: &[&str] = &[
+        const NONE: &[&str] = &[
+            "duplex",
+            "copy-duplex",
+            "copy-both",
             "rwlock-free",
             "rwlock-contended",
             "semaphore-free",
@@ -326,12 +407,13 @@ mod tests {
             "broadcast",
             "watch",
         ];
-        with_runtime!("smol", R => all_rows_are_filled::<R>(SYNC));
+        with_runtime!("smol", R => all_rows_are_filled::<R>(NONE));
     }
 
     #[test]
     fn nio_runs_all() {
-        with_runtime!("nio", R => all_rows_are_filled::<R>(&["start-stop"]));
+        const NONE: &[&str] = &["start-stop", "duplex", "copy-duplex", "copy-tcp", "copy-both"];
+        with_runtime!("nio", R => all_rows_are_filled::<R>(NONE));
     }
 
     #[test]

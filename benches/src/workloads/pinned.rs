@@ -1,4 +1,4 @@
-//! Timers and sockets.
+//! Timers, and the HTTP server.
 //!
 //! The bodies are a macro, expanded once for each runtime's module: nio's timers and sockets may
 //! not leave their thread, so these futures are `Send` for some runtimes and not for others, which
@@ -27,10 +27,6 @@ pub(crate) trait Pinned: Sized {
     fn sleeps_cpu(rt: &Self, scale: &Scale) -> Vec<Option<f64>>;
     /// One task sleeps 1 ms again and again; p50 and p99 of how late it wakes, in microseconds.
     fn sleep_lateness(rt: &Self, scale: &Scale) -> Vec<Option<f64>>;
-    /// One connection within the process; the operation is 64 bytes there and back.
-    fn echo_one(rt: &Self, ops: u64) -> Duration;
-    /// 64 connections; thousands of round trips a second, and CPU microseconds for each.
-    fn echo_many(rt: &Self, scale: &Scale) -> Vec<Option<f64>>;
     /// Starts an HTTP server on a free port, for as long as the runtime lives.
     fn serve_http(rt: &Self) -> SocketAddr;
     /// Spawns a task that sleeps 10 ms for ever.
@@ -67,7 +63,6 @@ macro_rules! pinned_rows {
         const _: () = {
             use std::future::Future as _;
             use std::net::SocketAddr;
-            use std::sync::atomic::{AtomicU64, Ordering};
             use std::sync::Arc;
             use std::time::{Duration, Instant};
 
@@ -79,81 +74,7 @@ macro_rules! pinned_rows {
             use crate::runtimes::Rt as _;
             use crate::workloads::pinned::{hello, lateness, quantile, spread, Pinned};
             use crate::workloads::slot::Slot;
-            use crate::workloads::{calibrate, Scale};
-
-            /// Accepts as many connections as `clients`, each served by a task of its own until its
-            /// client is gone. Returns when all of them are.
-            async fn serve(clients: usize, at: Arc<Slot<SocketAddr>>) {
-                let mut listener = rt_mod::listen().await;
-                at.put(listener.local_addr().expect("the listener has an address"));
-                let mut serving = Vec::new();
-                for _ in 0..clients {
-                    let accepted = rt_mod::accept(&mut listener).await;
-                    serving.push(pinned(move || async move {
-                        let mut stream = rt_mod::open(accepted).await;
-                        let mut buf = [0; 64];
-                        loop {
-                            let n = rt_mod::read(&mut stream, &mut buf).await;
-                            if n == 0 {
-                                break;
-                            }
-                            rt_mod::write_all(&mut stream, &buf[..n]).await;
-                        }
-                    }));
-                }
-                for one in serving {
-                    one.await;
-                }
-            }
-
-            async fn round_trips(stream: &mut rt_mod::TcpStream, ops: u64) {
-                let asked = [7; 64];
-                let mut answer = [0; 64];
-                for _ in 0..ops {
-                    rt_mod::write_all(stream, &asked).await;
-                    rt_mod::read_exact(stream, &mut answer).await;
-                }
-                assert!(ops == 0 || answer == asked);
-            }
-
-            /// `clients` clients do `ops` round trips between them; wall time and CPU time.
-            async fn echo(clients: u64, ops: u64) -> (Duration, Option<Duration>) {
-                let at = Arc::new(Slot::new());
-                let server = {
-                    let at = Arc::clone(&at);
-                    pinned(move || serve(clients as usize, at))
-                };
-                let to = at.take().await;
-                let ready = Arc::new(Slot::new());
-                let missing = Arc::new(AtomicU64::new(clients));
-                let go: Vec<_> = (0..clients).map(|_| Arc::new(Slot::new())).collect();
-                let mut running = Vec::new();
-                for go in &go {
-                    let (go, ready, missing) =
-                        (Arc::clone(go), Arc::clone(&ready), Arc::clone(&missing));
-                    running.push(pinned(move || async move {
-                        let mut stream = rt_mod::connect(to).await;
-                        round_trips(&mut stream, 4).await;
-                        if missing.fetch_sub(1, Ordering::SeqCst) == 1 {
-                            ready.put(());
-                        }
-                        go.take().await;
-                        round_trips(&mut stream, ops / clients).await;
-                    }));
-                }
-                ready.take().await;
-                let (start, cpu) = (Instant::now(), clock::process_cpu());
-                for go in &go {
-                    go.put(());
-                }
-                for one in running {
-                    one.await;
-                }
-                let elapsed = start.elapsed();
-                let cpu = clock::process_cpu().zip(cpu).map(|(after, before)| after - before);
-                server.await;
-                (elapsed, cpu)
-            }
+            use crate::workloads::Scale;
 
             impl Pinned for Subject {
                 fn sleep_dropped(rt: &Self, ops: u64) -> Duration {
@@ -232,21 +153,6 @@ macro_rules! pinned_rows {
                         .await
                     });
                     vec![quantile(&mut late, 0.5), quantile(&mut late, 0.99)]
-                }
-
-                fn echo_one(rt: &Self, ops: u64) -> Duration {
-                    rt.main(async move { echo(1, ops).await.0 })
-                }
-
-                fn echo_many(rt: &Self, scale: &Scale) -> Vec<Option<f64>> {
-                    const CLIENTS: u64 = 64;
-                    let run = |ops| rt.main(async move { echo(CLIENTS, ops).await });
-                    let ops = calibrate(scale, CLIENTS * 10, |ops| run(ops).0);
-                    let (elapsed, cpu) = run(ops);
-                    vec![
-                        Some(ops as f64 / elapsed.as_secs_f64() / 1e3),
-                        cpu.map(|cpu| cpu.as_secs_f64() * 1e6 / ops as f64),
-                    ]
                 }
 
                 fn serve_http(rt: &Self) -> SocketAddr {
