@@ -9,7 +9,9 @@
 //!    No read-modify-write. The list has a reference of its own to each G.
 //! 2. **Remove** (whoever completes the G): compare-and-swap the slot from the address to nothing; who
 //!    does it takes over the list's reference. The slot's number goes back to the owner's free list, or,
-//!    if another thread does it, to a stack that the owner empties when its free list is empty.
+//!    if another thread does it, to a stack that the owner empties when its free list is empty. A thread
+//!    with a shard of its own brings such slots by the [`CHAIN`], linked to each other: the stack's head goes
+//!    from core to core once for all of them. Until then it keeps them, and the owner does without.
 //! 3. **Walk** (anyone): swap the address for `LOCKED`, make a reference, put the address back. A remover
 //!    that finds `LOCKED` waits, for a few instructions of the walker; so no G is freed between the
 //!    walker's look at the slot and its reference.
@@ -35,6 +37,9 @@ use crate::primitives::sync::{broken, hint, thread, UnsafeCell};
 
 /// No slot: end of a free list.
 const NIL: u32 = u32::MAX;
+
+/// Slots of another shard that a thread gathers before it gives them back.
+const CHAIN: u32 = if cfg!(all(test, gmp_loom)) { 2 } else { 32 };
 
 struct Slot {
     g: AtomicPtr<Header>,
@@ -66,18 +71,51 @@ pub(crate) fn live(balance: usize) -> usize {
 pub(crate) struct Shard {
     number: u32,
     slots: AppendVec<Slot>,
+    /// Apart from `slots`, which others read whenever they remove.
+    own: Padded<Own>,
+    elsewhere: Padded<Elsewhere>,
+}
+
+/// Written by the owner alone.
+struct Own {
     owner: UnsafeCell<Owner>,
-    /// Slots freed by others.
-    freed: Padded<AtomicU32>,
-    /// Gs removed by threads without a shard.
-    removed_elsewhere: AtomicUsize,
-    /// Gs inserted minus Gs, of any shard, removed by the owner. Written by the owner alone, may pass below
-    /// zero.
+    /// Gs inserted minus Gs, of any shard, removed by the owner. May pass below zero.
     balance: AtomicUsize,
 }
 
 struct Owner {
     free: u32,
+    /// Slots of another shard.
+    chain: Chain,
+}
+
+/// Written by others.
+struct Elsewhere {
+    /// Slots freed by others.
+    freed: AtomicU32,
+    /// Gs removed by threads without a shard.
+    removed: AtomicUsize,
+}
+
+/// Slots on their way back to their shard, linked through `next_free`.
+#[must_use]
+pub(crate) struct Chain {
+    /// Whose they are.
+    pub(crate) shard: u32,
+    first: u32,
+    last: u32,
+    len: u32,
+}
+
+impl Chain {
+    const EMPTY: Chain = Chain { shard: NIL, first: NIL, last: NIL, len: 0 };
+}
+
+impl Own {
+    fn add(&self, n: usize) {
+        // Relaxed: a statistic with a single writer.
+        self.balance.store(self.balance.load(Relaxed).wrapping_add(n), Relaxed);
+    }
 }
 
 // SAFETY: `owner` is touched by the shell's holder alone (methods marked "owner only"); the rest is
@@ -91,10 +129,14 @@ impl Shard {
         Shard {
             number,
             slots: AppendVec::new(),
-            owner: UnsafeCell::new(Owner { free: NIL }),
-            freed: Padded(AtomicU32::new(NIL)),
-            removed_elsewhere: AtomicUsize::new(0),
-            balance: AtomicUsize::new(0),
+            own: Padded(Own {
+                owner: UnsafeCell::new(Owner { free: NIL, chain: Chain::EMPTY }),
+                balance: AtomicUsize::new(0),
+            }),
+            elsewhere: Padded(Elsewhere {
+                freed: AtomicU32::new(NIL),
+                removed: AtomicUsize::new(0),
+            }),
         }
     }
 
@@ -110,12 +152,12 @@ impl Shard {
     /// Owner only.
     #[inline]
     pub(crate) unsafe fn reserve(&self) -> Place {
-        let slot = self.owner.with_mut(|owner| {
+        let slot = self.own.owner.with_mut(|owner| {
             // SAFETY: owner only.
             let owner = unsafe { &mut *owner };
             if owner.free == NIL {
-                // Ordering(allg-freed): Acquire, pairs with the Release in `remove`: shows the links.
-                owner.free = self.freed.swap(NIL, Acquire);
+                // Ordering(allg-freed): Acquire, pairs with the Release in `take_back`: shows the links.
+                owner.free = self.elsewhere.freed.swap(NIL, Acquire);
             }
             match self.slots.get(owner.free as usize) {
                 Some(slot) if owner.free != NIL => {
@@ -145,17 +187,23 @@ impl Shard {
         // Ordering(allg-slot): Release, pairs with the Acquire in `walk`: shows the header.
         slot.g.store(header.as_ptr(), Release);
         // Relaxed: a statistic with a single writer.
-        self.balance.store(self.balance.load(Relaxed).wrapping_add(1), Relaxed);
+        self.own.add(1);
     }
 
-    /// Takes a G off. The caller gets the list's reference.
+    /// Takes a G off. The caller gets the list's reference, and now and then slots to
+    /// [`take_back`](Self::take_back) for their shard.
     ///
     /// # Safety
     ///
     /// The G was inserted here under this slot, and only its completion, which happens once, calls this.
     /// `own` is a shard of the caller's, this one or another.
     #[inline]
-    pub(crate) unsafe fn remove(&self, place: Place, header: NonNull<Header>, own: Option<&Shard>) {
+    pub(crate) unsafe fn remove(
+        &self,
+        place: Place,
+        header: NonNull<Header>,
+        own: Option<&Shard>,
+    ) -> Option<Chain> {
         let slot = self.slots.get(place.slot as usize).expect("listed slot");
         if broken("allg_remove_store") {
             // Seeded break: a store does not wait for a walker that is about to make a reference.
@@ -174,33 +222,59 @@ impl Shard {
                 thread::yield_now();
             }
         }
-        if own.is_some_and(|own| std::ptr::eq(own, self)) {
-            self.owner.with_mut(|o| {
-                // SAFETY: the caller is the owner.
-                let o = unsafe { &mut *o };
+        let Some(own) = own else {
+            self.take_back(Chain {
+                shard: self.number,
+                first: place.slot,
+                last: place.slot,
+                len: 1,
+            });
+            // Relaxed: a statistic.
+            self.elsewhere.removed.fetch_add(1, Relaxed);
+            return None;
+        };
+        own.own.add(usize::MAX);
+        own.own.owner.with_mut(|o| {
+            // SAFETY: the caller is the owner.
+            let o = unsafe { &mut *o };
+            if own.number == self.number {
                 // Relaxed: our own list.
                 slot.next_free.store(o.free, Relaxed);
                 o.free = place.slot;
-            });
-        } else {
-            // Relaxed: the swap below checks it.
-            let mut head = self.freed.load(Relaxed);
-            loop {
-                slot.next_free.store(head, Relaxed);
-                // Ordering(allg-freed): Release, pairs with the Acquire in `reserve`.
-                let order = if broken("allg_freed_relaxed") { Relaxed } else { Release };
-                match self.freed.compare_exchange_weak(head, place.slot, order, Relaxed) {
-                    Ok(_) => break,
-                    Err(seen) => head = seen,
-                }
+                return None;
             }
-        }
-        match own {
-            // Relaxed: a statistic with a single writer.
-            Some(own) => own.balance.store(own.balance.load(Relaxed).wrapping_sub(1), Relaxed),
-            // Relaxed: a statistic.
-            None => {
-                self.removed_elsewhere.fetch_add(1, Relaxed);
+            let chain = &mut o.chain;
+            let other = (chain.shard != self.number).then(|| {
+                let empty = Chain { shard: self.number, ..Chain::EMPTY };
+                std::mem::replace(chain, empty)
+            });
+            if chain.len == 0 {
+                chain.last = place.slot;
+            }
+            // Relaxed: published by `take_back`.
+            slot.next_free.store(chain.first, Relaxed);
+            chain.first = place.slot;
+            chain.len += 1;
+            if chain.len >= CHAIN {
+                return Some(std::mem::replace(chain, Chain::EMPTY));
+            }
+            other.filter(|other| other.len > 0)
+        })
+    }
+
+    /// Slots of this shard that others have freed may be reserved again.
+    pub(crate) fn take_back(&self, chain: Chain) {
+        debug_assert_eq!(chain.shard, self.number, "a chain of another shard");
+        let last = self.slots.get(chain.last as usize).expect("listed slot");
+        // Relaxed: the swap below checks it.
+        let mut head = self.elsewhere.freed.load(Relaxed);
+        loop {
+            last.next_free.store(head, Relaxed);
+            // Ordering(allg-freed): Release, pairs with the Acquire in `reserve`.
+            let order = if broken("allg_freed_relaxed") { Relaxed } else { Release };
+            match self.elsewhere.freed.compare_exchange_weak(head, chain.first, order, Relaxed) {
+                Ok(_) => break,
+                Err(seen) => head = seen,
             }
         }
     }
@@ -219,8 +293,8 @@ impl Shard {
     /// that others have made.
     pub(crate) fn balance(&self) -> usize {
         // Relaxed: statistics.
-        let removed = self.removed_elsewhere.load(Relaxed);
-        self.balance.load(Relaxed).wrapping_sub(removed)
+        let removed = self.elsewhere.removed.load(Relaxed);
+        self.own.balance.load(Relaxed).wrapping_sub(removed)
     }
 }
 

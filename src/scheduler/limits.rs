@@ -24,6 +24,12 @@ pub(crate) const GLOBRUNQ_TICK: u32 = 61;
 /// Most Gs that one look takes from the global queue: half a ring, so that they fit. Go's.
 pub(crate) const GLOBRUNQ_BATCH: usize = RUNQ_CAP / 2;
 
+/// Slots of a segment of the global queue: one page, so that a spill needs about one.
+#[cfg(not(all(test, gmp_loom)))]
+pub(crate) const GLOBRUNQ_SEGMENT: usize = 512;
+#[cfg(all(test, gmp_loom))]
+pub(crate) const GLOBRUNQ_SEGMENT: usize = 2;
+
 /// Slices between looks at the poller while there is local work: an epoll_wait that finds nothing costs
 /// a few hundred nanoseconds, a few per slice at this rate. A guess.
 pub(crate) const NETPOLL_TICK: u32 = 61;

@@ -111,7 +111,7 @@ impl Schedule for LocalRef {
     fn retire(&self, header: NonNull<Header>, place: Place) -> bool {
         // SAFETY: listed by `spawn` under this place; a G of ours ends on the owner's thread alone (the
         // module's text), and once.
-        unsafe { self.0.allg.remove(place, header, Some(&self.0.allg)) };
+        let _none = unsafe { self.0.allg.remove(place, header, Some(&self.0.allg)) };
         true
     }
 

@@ -305,20 +305,7 @@ impl Sched {
 
     /// A fair share of the global queue: the first one to run, the others into the ring.
     fn globrunqget(&self, shell: Shell<'_>) -> Option<G> {
-        if self.globrunq.is_empty() {
-            return None;
-        }
-        let batch = self.globrunq.batch(self.procs());
-        let first = self.globrunq.get()?;
-        for _ in 1..batch.min(shell.runq.room()) {
-            match self.globrunq.get() {
-                Some(g) => {
-                    self.runqput(shell, g, false);
-                }
-                None => break,
-            }
-        }
-        Some(first)
+        shell.runq.fill(|room, put| self.globrunq.get_share(self.procs(), room, put))
     }
 
     /// Runs the due timers of `p`, ours or another's. True: something was readied.

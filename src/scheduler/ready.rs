@@ -95,13 +95,9 @@ impl Sched {
     pub(super) fn runqput(&self, shell: Shell<'_>, g: G, next: bool) -> bool {
         self.observe_queued(&g);
         let kicked = match shell.role() {
-            // Our permit was taken away: what we ready is for others, at once.
-            Role::Blocked => {
-                self.globrunq.put(g);
-                return true;
-            }
-            // Nobody runs a root's runnext: thieves take rings by halves, so that is where its Gs go.
-            Role::Root => Some(g),
+            // Nobody runs a root's runnext, nor that of a shell whose permit was taken away: thieves take
+            // rings by halves, so that is where their Gs go.
+            Role::Root | Role::Blocked => Some(g),
             // First come, first served, as on tokio's current_thread; and there is no other M.
             Role::Alone => {
                 self.put_last(shell, g);
@@ -119,7 +115,7 @@ impl Sched {
     fn put_last(&self, shell: Shell<'_>, g: G) {
         if let Some(spill) = shell.runq.put(g) {
             shell.stats.overflows.add(1);
-            spill.for_each(|g| self.globrunq.put(g));
+            self.globrunq.put_all(spill);
         }
     }
 
@@ -280,9 +276,8 @@ impl Sched {
     #[cold]
     fn startm_failed(&self, p: &P, spinning: bool, error: &std::io::Error) {
         // In transit: nobody else puts into this queue, and thieves may take from it meanwhile.
-        while let Some(g) = p.runq.take_next().or_else(|| p.runq.steal_one()) {
-            self.globrunq.put(g);
-        }
+        let next = || p.runq.take_next().or_else(|| p.runq.steal_one());
+        self.globrunq.put_all(std::iter::from_fn(next));
         self.lock_and_pidleput(p);
         if spinning {
             // Ordering(spinning): SeqCst, as wherever a searcher leaves.

@@ -9,8 +9,8 @@
 //! 1. **Mark** (`retake`, by sysmon): the shell's role goes from `Running` to `Blocked`, and an idle permit
 //!    appears on a spare shell. If the poll ended meanwhile (the tick moved) the mark is undone at once.
 //! 2. **Drain**: what is in the shell's queue, runnext included, goes to the global queue, as a thief would
-//!    take it; sysmon repeats it each round, and searchers treat the shell like that of a `block_on` caller.
-//!    What the poll readies from now on goes to the global queue at once (`runqput`).
+//!    take it; sysmon repeats it each round. Searchers treat the shell like that of a `block_on` caller: what
+//!    the poll readies from now on goes to the ring (`runqput`), of which they take halves.
 //! 3. **Return** (`regain`, by the M, between two polls): with an idle permit it goes on with its own shell,
 //!    and the shell that came with the permit becomes spare. Without one it empties its shell, retires it
 //!    to the spare list, and is an M without a P.
@@ -123,10 +123,7 @@ impl Sched {
     /// caller calls `wakep`.
     pub(super) fn drain(&self, p: &P) -> usize {
         let mut moved = 0;
-        while let Some(g) = drained(p) {
-            self.globrunq.put(g);
-            moved += 1;
-        }
+        self.globrunq.put_all(std::iter::from_fn(|| drained(p)).inspect(|_| moved += 1));
         if moved > 0 {
             self.stats.drained.add(moved as u64);
         }

@@ -145,10 +145,8 @@ impl Sched {
     /// Leaves nothing in the shell but timers, which others run.
     fn retire_root(&self, shell: Shell<'_>) {
         let mut moved = false;
-        while let Some(g) = shell.runq.get().or_else(|| shell.runq.take_next()) {
-            self.globrunq.put(g);
-            moved = true;
-        }
+        let next = || shell.runq.get().or_else(|| shell.runq.take_next());
+        self.globrunq.put_all(std::iter::from_fn(next).inspect(|_| moved = true));
         shell.set_role(Role::Idle);
         self.nunattended.fetch_sub(1, Relaxed);
         if moved {

@@ -156,6 +156,30 @@ impl Runq {
         }
     }
 
+    /// Owner only. Appends what `give` hands to its second argument, as many as its first one says at most,
+    /// and shows all of them to thieves at once. Answers what `give` answers.
+    #[inline]
+    pub(crate) fn fill<T>(&self, give: impl FnOnce(usize, &mut dyn FnMut(G)) -> T) -> T {
+        // Relaxed: only the owner writes it.
+        let first = self.tail.load(Relaxed);
+        let room = self.room();
+        let mut tail = first;
+        let answer = give(room, &mut |g| {
+            debug_assert!(
+                (tail.wrapping_sub(first) as usize) < room,
+                "fill: more than there is room for"
+            );
+            // Relaxed: published by the tail.
+            self.slot(tail).store(ptr_of(g), Relaxed);
+            tail = tail.wrapping_add(1);
+        });
+        if tail != first {
+            // Ordering(runq-tail): Release, as in `put`.
+            self.tail.store(tail, Release);
+        }
+        answer
+    }
+
     #[cold]
     fn spill(&self, head: u32, g: *mut Header) -> Option<Spill> {
         let mut gs = [std::ptr::null_mut(); RUNQ_SPILL + 1];

@@ -444,14 +444,16 @@ impl Sched {
         if place.shard == FOREIGN_SHARD {
             let shard = self.foreign.lock();
             // SAFETY: the lock makes us the owner; completion happens once.
-            unsafe { shard.remove(place, header, Some(&shard)) };
+            let _none = unsafe { shard.remove(place, header, Some(&shard)) };
             return;
         }
         let shell = context::shell_of(self);
+        let shard = &self.shell(place.shard as usize).allg;
         // SAFETY: listed there, and completion happens once; the shell is ours, so its shard is.
-        unsafe {
-            self.shell(place.shard as usize).allg.remove(place, header, shell.map(|s| &s.p().allg))
-        };
+        let chain = unsafe { shard.remove(place, header, shell.map(|s| &s.p().allg)) };
+        if let Some(chain) = chain {
+            self.shell(chain.shard as usize).allg.take_back(chain);
+        }
     }
 }
 
@@ -618,29 +620,24 @@ impl Schedule for SchedRef {
     }
 }
 
-/// Memory for a G from the global allocator.
+/// Memory for a G.
+#[inline]
 pub(super) fn alloc_g(layout: Layout) -> NonNull<u8> {
     #[cfg(all(test, gmp_loom))]
     return crate::g::models::heap::alloc(layout);
     #[cfg(not(all(test, gmp_loom)))]
-    alloc_from_system(layout)
-}
-
-#[cfg(not(all(test, gmp_loom)))]
-fn alloc_from_system(layout: Layout) -> NonNull<u8> {
-    // SAFETY: a G is never of size zero: it has a header.
-    let memory = unsafe { std::alloc::alloc(layout) };
-    NonNull::new(memory).unwrap_or_else(|| std::alloc::handle_alloc_error(layout))
+    crate::primitives::pool::alloc(layout)
 }
 
 /// Gives memory from `alloc_g` back.
+#[inline]
 pub(super) fn dealloc_g(memory: NonNull<u8>, layout: Layout) {
     #[cfg(all(test, gmp_loom))]
     return crate::g::models::heap::dealloc(memory, layout);
     #[cfg(not(all(test, gmp_loom)))]
     // SAFETY: from `alloc_g` with this layout, by `Schedule`'s contract.
     unsafe {
-        std::alloc::dealloc(memory.as_ptr(), layout)
+        crate::primitives::pool::dealloc(memory, layout)
     }
 }
 

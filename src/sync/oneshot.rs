@@ -35,6 +35,7 @@ use std::task::{ready, Context, Poll, Waker};
 
 use super::block_on::block_on;
 use crate::g::coop;
+use crate::primitives::pool;
 use crate::primitives::sync::atomic::{AtomicUsize, Ordering::*};
 use crate::primitives::sync::{broken, UnsafeCell};
 
@@ -191,8 +192,8 @@ impl<T> Side<T> {
             self.get().state.fetch_or(own, order) & other != 0
         };
         if gone {
-            // SAFETY: made by `Box::leak` in `channel`; the other side is gone, and `self` is used up.
-            drop(unsafe { Box::from_raw(self.inner.as_ptr()) });
+            // SAFETY: made in `channel`; the other side is gone, and `self` is used up.
+            unsafe { pool::free(self.inner) };
         }
     }
 }
@@ -231,7 +232,8 @@ unsafe impl<T: Send> Sync for Receiver<T> {}
 impl<T> Unpin for Sender<T> {}
 impl<T> Unpin for Receiver<T> {}
 
-/// Makes a channel for one value. It needs no runtime, and allocates once.
+/// Makes a channel for one value. It needs no runtime. It allocates once, or takes memory that another one
+/// has left.
 ///
 /// ```
 /// use gmp::sync::oneshot;
@@ -242,12 +244,12 @@ impl<T> Unpin for Receiver<T> {}
 /// ```
 #[track_caller]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
-    let inner = NonNull::from(Box::leak(Box::new(Inner {
+    let inner = pool::place(Inner {
         state: AtomicUsize::new(0),
         value: UnsafeCell::new(None),
         rx_task: Task::new(),
         tx_task: Task::new(),
-    })));
+    });
     let side = || Side { inner, _owns: PhantomData };
     (Sender { side: ManuallyDrop::new(side()) }, Receiver { side: Some(side()) })
 }

@@ -2,14 +2,17 @@
 //!
 //! Protocol.
 //!
-//! 1. A member is a slot with a [`JoinHandle`]. When it is added, its task gets a waker that knows the
-//!    slot's key (`Member`).
-//! 2. The task's end wakes that waker: the key goes to the back of the shared list `ended`, and the waker
+//! 1. A member is a slot with a [`JoinHandle`]. When it is added, its task gets the slot's waker, which knows
+//!    the slot's number (`Member`).
+//! 2. The task's end wakes that waker: the number goes to the back of the shared list `ended`, and the waker
 //!    of whoever polled the set last is woken, outside of the lock.
-//! 3. Joining takes the first key of `ended` and the output out of that slot. With no key there, it leaves
-//!    its waker under the same lock: an end that comes later sees it, one that came before is in the list.
-//! 4. A key is the slot's number and its generation, so that a late waker of a member that has left
-//!    (detached, say) means nobody else.
+//! 3. Joining takes the first number of `ended` and the output out of that slot. With no number there, it
+//!    leaves its waker under the same lock: an end that comes later sees it, one that came before is in the
+//!    list.
+//! 4. A slot is used again when its member has left, with the same waker, so that a set that neither grows
+//!    nor shrinks allocates nothing. The end of a member that was let go (detached) may so be told of a slot
+//!    that another one has now: joining asks the handle there, which has no output yet or may well be
+//!    joined, and its own end, told later, finds nobody.
 //!
 //! So a join costs the same however many members still run, and none of them is polled in vain.
 
@@ -57,15 +60,9 @@ pub struct JoinSet<T> {
 }
 
 struct Slot<T> {
-    /// How many members have left it.
-    generation: u64,
     handle: Option<JoinHandle<T>>,
-}
-
-#[derive(Clone, Copy)]
-struct Key {
-    slot: usize,
-    generation: u64,
+    /// Of a [`Member`] with this slot's number.
+    waker: Waker,
 }
 
 #[derive(Default)]
@@ -75,17 +72,18 @@ struct Shared {
 
 #[derive(Default)]
 struct Ends {
-    ended: VecDeque<Key>,
-    /// Of the last poll that found no key.
+    /// Numbers of slots.
+    ended: VecDeque<usize>,
+    /// Of the last poll that found no number.
     waker: Option<Waker>,
 }
 
 impl Shared {
     /// Step 2.
-    fn ended(&self, key: Key) {
+    fn ended(&self, slot: usize) {
         let waker = {
             let mut ends = self.ends.lock();
-            ends.ended.push_back(key);
+            ends.ended.push_back(slot);
             ends.waker.take()
         };
         if let Some(waker) = waker {
@@ -97,16 +95,16 @@ impl Shared {
 /// What a member's task wakes when it ends.
 struct Member {
     shared: std::sync::Arc<Shared>,
-    key: Key,
+    slot: usize,
 }
 
 impl Wake for Member {
     fn wake(self: std::sync::Arc<Self>) {
-        self.shared.ended(self.key);
+        self.shared.ended(self.slot);
     }
 
     fn wake_by_ref(self: &std::sync::Arc<Self>) {
-        self.shared.ended(self.key);
+        self.shared.ended(self.slot);
     }
 }
 
@@ -217,40 +215,37 @@ impl<T: 'static> JoinSet<T> {
     /// Step 1.
     fn insert(&mut self, handle: JoinHandle<T>) -> AbortHandle {
         let abort = handle.abort_handle();
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, handle: None });
-            self.slots.len() - 1
+        let number = self.free.pop().unwrap_or_else(|| {
+            let slot = self.slots.len();
+            let member = Member { shared: self.shared.clone(), slot };
+            self.slots.push(Slot { handle: None, waker: Waker::from(std::sync::Arc::new(member)) });
+            slot
         });
-        let key = Key { slot, generation: self.slots[slot].generation };
-        let member = std::sync::Arc::new(Member { shared: self.shared.clone(), key });
-        let waits = handle.watch(&Waker::from(member));
-        self.slots[slot].handle = Some(handle);
+        let slot = &mut self.slots[number];
+        let waits = handle.watch(&slot.waker);
+        slot.handle = Some(handle);
         if !waits {
-            self.shared.ended(key);
+            self.shared.ended(number);
         }
         abort
     }
 
     /// Takes a member out. `None`: it has left, or (its end was told twice) it is not over.
-    fn take(&mut self, key: Key) -> Option<(Id, Result<T, JoinError>)> {
-        let slot = self.slots.get_mut(key.slot)?;
-        if slot.generation != key.generation {
-            return None;
-        }
+    fn take(&mut self, number: usize) -> Option<(Id, Result<T, JoinError>)> {
+        let slot = self.slots.get_mut(number)?;
         let handle = slot.handle.as_mut()?;
         let id = handle.id();
         let output = handle.take()?;
         slot.handle = None;
-        slot.generation += 1;
-        self.free.push(key.slot);
+        self.free.push(number);
         Some((id, output))
     }
 
     /// The next member that has ended, if there is one.
     fn take_ended(&mut self) -> Option<(Id, Result<T, JoinError>)> {
         loop {
-            let key = self.shared.ends.lock().ended.pop_front()?;
-            if let Some(taken) = self.take(key) {
+            let number = self.shared.ends.lock().ended.pop_front()?;
+            if let Some(taken) = self.take(number) {
                 return Some(taken);
             }
         }
@@ -336,7 +331,6 @@ impl<T: 'static> JoinSet<T> {
     pub fn detach_all(&mut self) {
         for (number, slot) in self.slots.iter_mut().enumerate() {
             if slot.handle.take().is_some() {
-                slot.generation += 1;
                 self.free.push(number);
             }
         }

@@ -111,3 +111,38 @@ fn all_g_list_freed_slots() {
         assert_eq!(allg::live(bed.shard.balance()), 0);
     });
 }
+
+/// Two slots that another M gives back together, one that a thread without a shard does, and the owner that
+/// takes them: each once, and none is lost.
+///
+/// Break: `allg_freed_relaxed`.
+#[test]
+fn all_g_list_chain() {
+    explore(3, || {
+        OWNER.with(|owner| owner.set(true));
+        let bed = Bed::new();
+        let gs = [(); 2].map(|()| listed(&bed, &Probe::new()));
+        let lone = listed(&bed, &Probe::new());
+        let together = {
+            let bed = bed.clone();
+            thread::spawn(move || {
+                OTHER_OWNER.with(|owner| owner.set(true));
+                gs.into_iter().for_each(|g| assert!(bed.run(g)));
+            })
+        };
+        let alone = {
+            let bed = bed.clone();
+            thread::spawn(move || assert!(bed.run(lone)))
+        };
+        let early = listed(&bed, &Probe::new());
+        together.join().unwrap();
+        alone.join().unwrap();
+        let gs = [(); 3].map(|()| listed(&bed, &Probe::new()));
+        let mut seen = 0;
+        bed.shard.walk(|_| seen += 1);
+        assert_eq!(seen, 4);
+        gs.into_iter().chain([early]).for_each(|g| assert!(bed.run(g)));
+        let all = bed.shard.balance().wrapping_add(bed.other_shard.balance());
+        assert_eq!(allg::live(all), 0);
+    });
+}

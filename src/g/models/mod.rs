@@ -30,8 +30,10 @@ use crate::primitives::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use crate::primitives::sync::{Arc, Mutex, UnsafeCell};
 
 loom::thread_local! {
-    /// This thread owns the shard.
+    /// This thread owns the shard that Gs are made in.
     static OWNER: Cell<bool> = Cell::new(false);
+    /// This thread owns the other one.
+    static OTHER_OWNER: Cell<bool> = Cell::new(false);
 }
 
 /// The queue that plays the scheduler.
@@ -39,6 +41,7 @@ pub(super) struct Bed {
     queue: Mutex<VecDeque<G>>,
     filled: Condvar,
     shard: Shard,
+    other_shard: Shard,
 }
 
 /// What each G holds of it.
@@ -59,10 +62,16 @@ impl Schedule for Hold {
         if place == Place::NONE {
             return false;
         }
-        // SAFETY: listed there, and completion happens once; `owner` is what the thread says of itself.
-        unsafe {
-            self.0.shard.remove(place, header, OWNER.with(Cell::get).then_some(&self.0.shard))
+        let bed = &self.0;
+        let own = match (OWNER.with(Cell::get), OTHER_OWNER.with(Cell::get)) {
+            (true, _) => Some(&bed.shard),
+            (_, true) => Some(&bed.other_shard),
+            _ => None,
         };
+        // SAFETY: listed there, and completion happens once; `own` is what the thread says of itself.
+        if let Some(chain) = unsafe { bed.shard.remove(place, header, own) } {
+            bed.shard.take_back(chain);
+        }
         true
     }
 
@@ -81,6 +90,7 @@ impl Bed {
             queue: Mutex::new(VecDeque::new()),
             filled: Condvar::new(),
             shard: Shard::new(0),
+            other_shard: Shard::new(1),
         })
     }
 
