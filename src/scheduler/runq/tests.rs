@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
+use super::super::globrunq::Globrunq;
+use super::super::limits::GLOBRUNQ_BATCH;
 use super::*;
 use crate::g::cell::Place;
 use crate::g::join::JoinHandle;
@@ -113,18 +115,19 @@ fn q_wraparound() {
     }
 }
 
-/// Two rings, each with its model: a queue and a slot.
+/// Two rings, each with its model, a queue and a slot; and the global queue, which takes what they spill.
 pub(crate) fn program(choices: &Choices<'_>) {
     // The wrap is somewhere on the way.
     let rings = [(); 2].map(|()| Runq::starting_at(u32::MAX - choices.below(3_000)));
     let mut models = [(); 2].map(|()| (VecDeque::new(), None));
+    let (global, mut global_model) = (Globrunq::new(), VecDeque::new());
     // Some programs keep the rings nearly empty, some full.
     let puts = 1 + choices.below(8);
     let mut next = 0;
     for step in (0..3_000).take_while(|_| choices.more()) {
         let a = choices.below(2) as usize;
         let (ring, (queue, slot)) = (&rings[a], &mut models[a]);
-        match choices.below(puts + 8) {
+        match choices.below(puts + 10) {
             0 => assert_eq!(ring.get().map(number), queue.pop_front()),
             1 => assert_eq!(ring.take_next().map(number), slot.take()),
             2 => assert_eq!(ring.steal_one().map(number), queue.pop_front()),
@@ -145,19 +148,40 @@ pub(crate) fn program(choices: &Choices<'_>) {
                 assert_eq!(ring.put_next(numbered(next)).map(number), slot.replace(next));
                 next += 1;
             }
+            5 => {
+                let procs = 1 + choices.below(4) as usize;
+                let share =
+                    (global_model.len() / procs + 1).min(GLOBRUNQ_BATCH).min(global_model.len());
+                let expected = global_model.pop_front();
+                let others = share.saturating_sub(1).min(RUNQ_CAP - queue.len());
+                queue.extend(global_model.drain(..others));
+                let got = ring.fill(|room, put| global.get_share(procs, room, put));
+                assert_eq!(got.map(number), expected);
+            }
+            6 => {
+                if choices.below(2) == 0 {
+                    assert_eq!(global.get().map(number), global_model.pop_front());
+                } else {
+                    global.put(numbered(next));
+                    global_model.push_back(next);
+                    next += 1;
+                }
+            }
             _ => {
-                let spill: Vec<_> = ring.put(numbered(next)).into_iter().flatten().collect();
-                let mut expected = Vec::new();
+                if let Some(spill) = ring.put(numbered(next)) {
+                    global.put_all(spill);
+                }
                 if queue.len() == RUNQ_CAP {
-                    expected.extend(queue.drain(..RUNQ_SPILL));
-                    expected.push(next);
+                    global_model.extend(queue.drain(..RUNQ_SPILL));
+                    global_model.push_back(next);
                 } else {
                     queue.push_back(next);
                 }
-                assert_eq!(spill.into_iter().map(number).collect::<Vec<_>>(), expected);
                 next += 1;
             }
         }
+        assert_eq!(global.len(), global_model.len(), "step {step}");
+        assert_eq!(global.is_empty(), global_model.is_empty(), "step {step}");
         for (ring, (queue, slot)) in rings.iter().zip(&models) {
             assert_eq!(ring.len(), queue.len(), "step {step}");
             assert_eq!(ring.room(), RUNQ_CAP - queue.len(), "step {step}");
