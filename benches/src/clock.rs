@@ -30,13 +30,30 @@ pub(crate) fn context_switches() -> Option<(u64, usize)> {
             continue;
         };
         threads += 1;
-        switches += status
-            .lines()
-            .filter(|line| line.contains("ctxt_switches"))
-            .filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok())
-            .sum::<u64>();
+        switches += switches_in(&status);
     }
     Some((switches, threads))
+}
+
+/// CPU time and context switches of the live thread that is called `name`; `None` without one, and without
+/// Linux's /proc.
+pub(crate) fn thread_called(name: &str) -> Option<(Duration, u64)> {
+    let path = std::fs::read_dir("/proc/self/task").ok()?.find_map(|task| {
+        let path = task.ok()?.path();
+        (std::fs::read_to_string(path.join("comm")).ok()?.trim_end() == name).then_some(path)
+    })?;
+    let stat = std::fs::read_to_string(path.join("schedstat")).ok()?;
+    let ns = stat.split_whitespace().next()?.parse().ok()?;
+    let status = std::fs::read_to_string(path.join("status")).ok()?;
+    Some((Duration::from_nanos(ns), switches_in(&status)))
+}
+
+fn switches_in(status: &str) -> u64 {
+    status
+        .lines()
+        .filter(|line| line.contains("ctxt_switches"))
+        .filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok())
+        .sum()
 }
 
 /// Bytes of memory that the process has in use and in RAM; `None` without Linux's /proc.

@@ -55,6 +55,17 @@ fn limit_threads(most: libc::rlim_t) -> libc::rlim_t {
     before
 }
 
+/// The limit does not hold for root.
+fn become_nobody() {
+    // SAFETY: no pointers; a user of no name that nobody else is.
+    unsafe {
+        if libc::geteuid() == 0 {
+            assert_eq!(libc::setgid(54_321), 0);
+            assert_eq!(libc::setuid(54_321), 0);
+        }
+    }
+}
+
 /// A bit of everything that can be done by one thread.
 fn work(runtime: &Runtime) {
     runtime.block_on(async {
@@ -89,14 +100,7 @@ fn work(runtime: &Runtime) {
 fn m_spawn_fails_by_the_users_limit() {
     let name = "m_spawn_fails_by_the_users_limit";
     let Some(text) = child_succeeds(name, "", &[]) else {
-        // The limit does not hold for root.
-        // SAFETY: no pointers; a user of no name that nobody else is.
-        unsafe {
-            if libc::geteuid() == 0 {
-                assert_eq!(libc::setgid(54_321), 0);
-                assert_eq!(libc::setuid(54_321), 0);
-            }
-        }
+        become_nobody();
         let build = || Builder::new_multi_thread().worker_threads(4).enable_all().build();
         // There are two threads already.
         let before = limit_threads(1);
@@ -134,6 +138,58 @@ fn m_spawn_fails_by_the_users_limit() {
                 }
             });
         });
+        return;
+    };
+    assert!(text.contains("gmp: cannot start a thread"), "the limit was never met: {text}");
+}
+
+#[test]
+fn a_closure_gets_the_thread_that_sleeps_in_the_poller() {
+    // The only thread there is and can be: it runs the closure, and is back in the poller for what comes then.
+    let name = "a_closure_gets_the_thread_that_sleeps_in_the_poller";
+    let Some(text) = child_succeeds(name, "", &[]) else {
+        become_nobody();
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        // This thread and that of the test harness are two already.
+        limit_threads(1);
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let addr = listener.local_addr().unwrap();
+        runtime.spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                stream.write_all(b"!").await.unwrap();
+            }
+        });
+        for round in 0..100 {
+            let start = std::time::Instant::now();
+            let closure = loop {
+                // Asked before that thread has gone to sleep, it is refused.
+                let ask = || {
+                    runtime.spawn_blocking(move || {
+                        thread::sleep(Duration::from_millis(u64::from(round % 10 == 0)));
+                        round
+                    })
+                };
+                match catch_unwind(std::panic::AssertUnwindSafe(ask)) {
+                    Ok(closure) => break closure,
+                    Err(refused) => {
+                        let text = text_of(&*refused);
+                        assert!(text.starts_with("OS can't spawn worker thread: "), "{text}");
+                        assert!(start.elapsed() < PATIENCE, "it was never called");
+                        thread::sleep(Duration::from_millis(1));
+                    }
+                }
+            };
+            if round % 2 == 0 {
+                assert_eq!(runtime.block_on(closure).unwrap(), round);
+            }
+            let mut client = std::net::TcpStream::connect(addr).unwrap();
+            client.set_read_timeout(Some(PATIENCE)).unwrap();
+            std::io::Read::read_exact(&mut client, &mut [0]).expect("somebody polls");
+            let task = runtime.spawn(async { gmp::time::sleep(Duration::from_micros(200)).await });
+            runtime.block_on(task).unwrap();
+        }
+        drop(runtime);
         return;
     };
     assert!(text.contains("gmp: cannot start a thread"), "the limit was never met: {text}");

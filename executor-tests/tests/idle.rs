@@ -1,5 +1,5 @@
-//! An idle runtime makes no wake-ups and uses no CPU. Alone in its binary, so that nothing else in the
-//! process moves.
+//! An idle runtime makes no wake-ups and uses no CPU, and one with an event now and then does not wake sysmon
+//! for it. Alone in its binary, so that nothing else in the process moves.
 
 #![cfg(target_os = "linux")]
 
@@ -34,10 +34,48 @@ fn threads() -> Threads {
     all
 }
 
-/// Everything a server may have lying around: bound sockets, an idle connection, timers that are over,
-/// tasks that wait, a thread that ran a closure.
 #[test]
 fn f_idle_is_silent() {
+    an_idle_runtime_is_silent();
+    single_events_do_not_wake_sysmon();
+}
+
+/// A tick every 10 ms, and one every 150: each makes the runtime wake up and go idle again, and sysmon has no
+/// part in it. On a crowded machine an M may wait for its CPU while it holds a permit, and then sysmon comes:
+/// one second without that is enough.
+fn single_events_do_not_wake_sysmon() {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    // It has to exist.
+    runtime.block_on(async { gmp::time::sleep(Duration::from_millis(50)).await });
+    let switches = || {
+        let sysmon = threads().into_values().find(|thread| thread.0 == "gmp-sysmon");
+        sysmon.expect("there is one").1
+    };
+    for pause in [10, 150] {
+        let ticks = runtime.spawn(async move {
+            loop {
+                gmp::time::sleep(Duration::from_millis(pause)).await;
+            }
+        });
+        std::thread::sleep(Duration::from_millis(500));
+        let mut seen = Vec::new();
+        // Once a second it looks at the machine's limits: two or three times awake.
+        while seen.last().is_none_or(|&times| times > 5) {
+            assert!(
+                seen.len() < 30,
+                "every {pause} ms: sysmon was awake so often a second: {seen:?}"
+            );
+            let before = switches();
+            std::thread::sleep(Duration::from_secs(1));
+            seen.push(switches() - before);
+        }
+        ticks.abort();
+    }
+}
+
+/// Everything a server may have lying around: bound sockets, an idle connection, timers that are over,
+/// tasks that wait, a thread that ran a closure.
+fn an_idle_runtime_is_silent() {
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("gmp-m")

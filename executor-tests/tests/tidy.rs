@@ -39,6 +39,7 @@ const UNSAFE: &[&str] = &[
     // Layer 3.
     "src/scheduler/blocking.rs",
     "src/scheduler/context.rs",
+    "src/scheduler/doze.rs",
     "src/scheduler/local.rs",
     "src/scheduler/netpoll/source.rs",
     "src/scheduler/netpoll/timerfd.rs",
@@ -81,6 +82,7 @@ const LOOM: &[&str] = &[
     "src/primitives/rand.rs",         // one seed: models must repeat
     "src/g/allg.rs",                  // shorter chains
     "src/scheduler/context.rs",       // loom's thread locals
+    "src/scheduler/doze.rs",          // a clock that rings at once
     "src/scheduler/limits.rs",        // smaller rings
     "src/scheduler/sched.rs",         // the models' heap, which reports leaks and uses after free
     "src/scheduler/steal.rs",         // no clock

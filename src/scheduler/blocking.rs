@@ -12,7 +12,11 @@
 //!    duty on. So a burst of short closures does not make a thread each, and of long ones it does.
 //! 3. **Stop**: with nothing to take, the M locks and looks again before it leaves the count. A submitter
 //!    pushed before it locked: one of the two sees the other.
-//! 4. **End**: once the scheduler is closed, closures that nobody has begun are cancelled. An M that is on
+//! 4. **No thread** can be made: those that run closures come to this one afterwards. If there are none, but an
+//!    M sleeps in the poller, it keeps the place, and that M is called (`poller_called`, then a break of its
+//!    sleep): it leaves the poller, runs the closure, and before it sleeps elsewhere it takes a permit and goes
+//!    back to polling (`poller_left`). If all Ms there are may be busy for ever, the submitter is told instead.
+//! 5. **End**: once the scheduler is closed, closures that nobody has begun are cancelled. An M that is on
 //!    its way has begun: it runs one closure, whenever it gets there, and cancels the rest. So until it has
 //!    taken its place (`blocking_starting`) nobody else takes anything away.
 
@@ -33,6 +37,7 @@ use crate::g::cell::{Header, Place};
 use crate::g::join::JoinHandle;
 use crate::g::raw::{new_g, G};
 use crate::g::{block, coop, id, Schedule};
+use crate::primitives::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// Closures that wait for an M.
 pub(super) struct Blocking {
@@ -153,6 +158,15 @@ impl Sched {
         self.newm(First::Look).or_else(|error| {
             let alone = {
                 let mut locked = self.lock.lock();
+                // Acquire: nothing rides on it. If that M wakes up just now, it finds the flag next time.
+                if locked.nblocking == 1 && self.poll_until.load(Acquire) != 0 && !self.is_closed()
+                {
+                    // Relaxed: under the lock; a look without it comes again after the break.
+                    self.poller_called.store(true, Relaxed);
+                    drop(locked);
+                    self.netpoll.wake();
+                    return Ok(());
+                }
                 locked.blocking_starting = false;
                 locked.nblocking -= 1;
                 locked.nblocking == 0
@@ -160,7 +174,7 @@ impl Sched {
             if alone {
                 // Nobody runs closures: take back what nobody would run.
                 self.cancel_blocking();
-                return Err(error);
+                return if self.is_closed() { Ok(()) } else { Err(error) };
             }
             // Those that run now take it from the queue afterwards.
             Ok(())
@@ -179,6 +193,23 @@ impl Sched {
             let mut first = true;
             while self.run_one_blocking(&mut first) {}
         }
+    }
+
+    /// Step 4: does a closure want this M, which is about to sleep in the poller?
+    #[inline]
+    pub(super) fn is_called_from_poller(&self) -> bool {
+        // Relaxed: as its writer.
+        self.poller_called.load(Relaxed) && self.answer_call()
+    }
+
+    #[cold]
+    fn answer_call(&self) -> bool {
+        let mut locked = self.lock.lock();
+        // Relaxed: under the lock.
+        self.poller_called.store(false, Relaxed);
+        // Somebody else may have come first.
+        locked.poller_left = locked.blocking_starting;
+        locked.poller_left
     }
 
     /// Were we started for this? Whoever comes first takes the place.
@@ -229,7 +260,7 @@ impl Sched {
         self.blocking.queue.len()
     }
 
-    /// Step 4: drops closures that have not begun; their handles say "cancelled".
+    /// Step 5: drops closures that have not begun; their handles say "cancelled".
     pub(super) fn cancel_blocking(&self) {
         if !self.lock.lock().blocking_starting {
             self.cancel_blocking_left();

@@ -112,8 +112,9 @@ pub(crate) const SYSMON_SUSPECT: Duration = Duration::from_micros(250);
 /// sysmon's longest sleep while Ps are busy: so long may a poll go on before sysmon first sees it.
 pub(crate) const SYSMON_BUSY: Duration = Duration::from_millis(5);
 
-/// sysmon's longest sleep while single events come to an idle scheduler. Go's is 10 ms; but each wake-up
-/// costs tens of microseconds on some machines, and sysmon is to stay below a thousandth of a core.
+/// sysmon's longest sleep while events come so often to an otherwise idle scheduler that an alarm for each would
+/// cost more. Go's is 10 ms; but each wake-up costs tens of microseconds on some machines, and sysmon is to stay
+/// in the region of a thousandth of a core.
 pub(crate) const SYSMON_MAX: Duration = Duration::from_millis(60);
 
 /// How often sysmon looks whether affinity or the cgroup's quota have changed. Go's.
@@ -125,9 +126,17 @@ pub(crate) const SYSMON_SLOW_ROUNDS: u32 = 5;
 /// How long a thread in `block_on` sleeps in sysmon's place before sysmon gets a thread.
 pub(crate) const SYSMON_STAND_IN: Duration = Duration::from_millis(1);
 
-/// How long no P must have polled anything before sysmon sleeps for good, if all permits are idle: long enough
-/// that a 10 ms interval does not wake it each time.
+/// How long no P must have polled anything before sysmon sleeps for good, if all permits are idle and there is
+/// no alarm: long enough that a 10 ms interval does not wake it each time. And how long it counts how often they
+/// are idle.
 pub(crate) const SYSMON_QUIET: Duration = Duration::from_millis(100);
+
+/// How often a second sysmon's alarm may be set: that many times two short system calls cost about what its own
+/// rounds do, at their slowest.
+pub(crate) const ALARM_RATE: u64 = 300;
+
+/// The alarm is counted in so many at a time.
+pub(crate) const ALARM_BATCH: u32 = 64;
 
 /// How long the poller may go unpolled. Go's.
 pub(crate) const SYSMON_NETPOLL_STALE: Duration = Duration::from_millis(10);

@@ -51,6 +51,7 @@ pub(crate) mod config;
 pub(crate) mod context;
 #[cfg(feature = "deterministic")]
 pub(crate) mod deterministic;
+mod doze;
 pub(crate) mod driver;
 mod errands;
 pub(crate) mod globrunq;

@@ -377,8 +377,12 @@ impl Sched {
         shell.stats.busy_ns.add(local.busy_since.elapsed().as_nanos() as u64);
         let p = self.releasep(shell);
         self.pidleput(&mut locked, p);
+        let all_idle = locked.pidle.len() >= self.procs();
         drop(locked);
         self.trace(Event::Park { p: p.id });
+        if all_idle {
+            self.let_sysmon_sleep();
+        }
         true
     }
 
@@ -468,6 +472,9 @@ impl Sched {
     /// One M sleeps in the poller, without a P; the others leave it to that one.
     fn poll_blocking<'s>(&'s self, local: &mut Local, was_spinning: bool) -> Option<&'s P> {
         let mut poller = loop {
+            if self.is_called_from_poller() {
+                return None;
+            }
             if let Some(poller) = self.netpoll.try_poller() {
                 break poller;
             }

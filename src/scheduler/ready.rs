@@ -283,6 +283,10 @@ impl Sched {
             // Ordering(spinning): SeqCst, as wherever a searcher leaves.
             self.nmspinning.fetch_sub(1, SeqCst);
         }
+        if self.is_closed() {
+            // That is why. The all-G list has what was queued.
+            return self.drop_global();
+        }
         self.warn_no_thread(error);
         self.netpoll.wake();
     }

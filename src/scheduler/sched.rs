@@ -18,6 +18,7 @@ use std::time::Instant;
 use super::blocking::Blocking;
 use super::config::Config;
 use super::context;
+use super::doze::Alarm;
 use super::errands::Errands;
 use super::globrunq::Globrunq;
 use super::hogs::Hogs;
@@ -66,12 +67,16 @@ pub(crate) struct Sched {
     pub(super) panicked: AtomicBool,
     /// What sysmon wants to be told; see there.
     pub(super) sysmon_wants: AtomicU8,
-    /// sysmon sleeps for good, until a permit is taken. Set under the lock.
+    /// sysmon sleeps for good, until a permit stays in use. Set under the lock.
     pub(super) sysmon_waits: AtomicBool,
     /// The last try to start a thread failed: Ms look at the global queue once more before they sleep.
     /// Written under the lock.
     pub(super) no_threads: AtomicBool,
+    /// A closure waits for the M that sleeps in the poller, see `blocking.rs`. Set under the lock.
+    pub(super) poller_called: AtomicBool,
     pub(super) sysmon_note: Note,
+    /// What ends sysmon's deep sleep, where there is such a thing.
+    pub(super) alarm: Option<Alarm>,
     /// Go's `gomaxprocs`. Written under the lock.
     nprocs: AtomicU32,
     /// How many there were at first. For metrics, see `worker`.
@@ -123,6 +128,8 @@ pub(super) struct Locked {
     pub(super) nblocking: usize,
     /// One of those has been started and has not yet taken a closure.
     pub(super) blocking_starting: bool,
+    /// The M that slept in the poller has left it for a closure, and nobody was there to sleep instead.
+    pub(super) poller_left: bool,
     /// current_thread: callers of `block_on` that wait for the P.
     pub(super) drivers: Vec<std::sync::Arc<Root>>,
     /// Wakes who waits for `threads` to become empty.
@@ -184,6 +191,7 @@ impl Sched {
                 nmarked: 0,
                 nblocking: 0,
                 blocking_starting: false,
+                poller_left: false,
                 drivers: Vec::new(),
                 closer: None,
             })),
@@ -202,7 +210,9 @@ impl Sched {
             }),
             sysmon_waits: AtomicBool::new(false),
             no_threads: AtomicBool::new(false),
+            poller_called: AtomicBool::new(false),
             sysmon_note: Note::new(),
+            alarm: if config.sysmon { Alarm::new() } else { None },
             nprocs: AtomicU32::new(0),
             first_procs: procs,
             procs_set: AtomicBool::new(false),

@@ -13,7 +13,7 @@
 //!    it once. On current_thread the closer does it first: no M has a P there. Gs of a `LocalRuntime` are
 //!    dropped on its thread alone (`may_cancel_here`).
 //! 4. **Closures**: those not begun are dropped, those running are waited for like Ms. The one that an M is on
-//!    its way to is begun (step 4 of `blocking.rs`).
+//!    its way to is begun (step 5 of `blocking.rs`).
 //! 5. **Join**: the closer waits for all Ms, for as long as it was told to, and joins their threads.
 //! 6. **Remainder** (the closer, or the last M if the closer did not wait for it): one more walk, for threads that spawned meanwhile; the global queue;
 //!    timers and I/O sources, whose waiters (on other executors) are woken to see the end; the stocks of
@@ -53,7 +53,7 @@ pub(crate) fn shutdown(sched: &SchedRef, timeout: Option<Duration>) {
     }
     fence(SeqCst);
     sched.netpoll().wake();
-    sched.sysmon_note.wakeup();
+    sched.call_sysmon();
     {
         let _entered = context::enter(sched);
         if sched.config.flavor == Flavor::CurrentThread {

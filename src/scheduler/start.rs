@@ -56,6 +56,10 @@ impl Sched {
         let m = {
             let mut locked = self.lock.lock();
             let most = self.config.max_threads;
+            if self.is_closed() && !broken("newm_ignores_close") {
+                // The closer may have counted already: it would not wait for this one.
+                return Err(io::Error::other("the runtime is shutting down"));
+            }
             if locked.threads.len() >= most {
                 return Err(io::Error::other(format!(
                     "max_threads is {most}, and so many there are"
@@ -149,10 +153,11 @@ impl Sched {
             return Some(Woken::Look);
         }
         // Relaxed: under the lock.
-        if self.no_threads.load(Relaxed)
+        let work = self.no_threads.load(Relaxed)
             && self.config.flavor == Flavor::MultiThread
-            && !self.globrunq.is_empty()
-        {
+            && !self.globrunq.is_empty();
+        // Without an idle permit who has them becomes the poller.
+        if std::mem::take(&mut locked.poller_left) || work {
             if let Some(p) = self.pidleget(&mut locked) {
                 m.give(p.get(self), false);
                 return Some(Woken::Look);

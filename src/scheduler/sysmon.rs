@@ -9,13 +9,9 @@
 //!    how many Ps there shall be, the number follows.
 //!
 //! Pace: a millisecond after something happened, twice as long after every few rounds without, up to
-//! 5 ms while Ps are busy and 60 ms while single events come. When all permits are idle and no poll has
-//! taken place for a while it sleeps for good, and the next thread that takes a permit wakes it
-//! (`acquirep`): so an idle process has no wake-ups, and work that comes in single events does not wake it
-//! each time.
-//!
-//! Deep sleep against the next permit: sysmon checks "all idle" and announces its sleep under
-//! `sched.lock`; a permit is taken under that lock, and its taker looks for the announcement afterwards.
+//! 5 ms while Ps are busy and 60 ms while events come so often that it pays. When all permits are idle it
+//! sleeps for good, until one of them stays in use for a millisecond (`doze.rs`): so neither an idle process
+//! nor an event now and then wakes it.
 //!
 //! **The stand-in.** A thread costs more than a short program. A thread in `block_on` that goes to sleep
 //! before there is a sysmon sleeps for the first millisecond with a time-out ([`StandIn`]): what is left to
@@ -30,9 +26,10 @@
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use super::doze::Pace;
 use super::limits::{
-    LIMIT_INTERVAL, SYSMON_BUSY, SYSMON_MAX, SYSMON_MIN, SYSMON_NETPOLL_STALE, SYSMON_QUIET,
-    SYSMON_SLOW_ROUNDS, SYSMON_STAND_IN, SYSMON_SUSPECT,
+    LIMIT_INTERVAL, SYSMON_BUSY, SYSMON_MAX, SYSMON_MIN, SYSMON_NETPOLL_STALE, SYSMON_SLOW_ROUNDS,
+    SYSMON_STAND_IN, SYSMON_SUSPECT,
 };
 use super::procs::DefaultProcs;
 use super::sched::{Sched, SchedRef};
@@ -42,7 +39,7 @@ use crate::primitives::sync::atomic::{
     fence,
     Ordering::{Acquire, Relaxed, SeqCst},
 };
-use crate::primitives::sync::{broken, thread};
+use crate::primitives::sync::thread;
 
 /// Nobody has to tell sysmon anything: it comes by itself, or there never will be one.
 pub(super) const NOTHING: u8 = 0;
@@ -86,7 +83,7 @@ impl Sched {
     fn tell_sysmon(&self) {
         // Relaxed: as above; the note orders.
         if self.sysmon_wants.compare_exchange(WORK, NOTHING, Relaxed, Relaxed).is_ok() {
-            return self.sysmon_note.wakeup();
+            return self.call_sysmon();
         }
         self.start_sysmon();
     }
@@ -127,30 +124,25 @@ impl Sched {
             }
         }
     }
-
-    /// A permit was taken: sysmon is needed.
-    #[inline]
-    pub(super) fn rouse_sysmon(&self) {
-        // Relaxed: set under `sched.lock` before the permit was taken under it, or not at all.
-        if self.sysmon_waits.load(Relaxed) && self.sysmon_waits.swap(false, Relaxed) {
-            self.sysmon_note.wakeup();
-        }
-    }
 }
 
 /// What the thread runs.
 fn sysmon(sched: &SchedRef) {
     let mut rounds = Rounds::new(sched);
     let mut delay = SYSMON_MIN;
-    let (mut slow, mut quiet_since) = (0, Instant::now());
+    let (mut slow, mut up) = (0, false);
+    let mut pace = Pace::new(Instant::now());
     loop {
         // Who observes may want to be called sooner, and then there is no deep sleep.
         let most = sched.observe_round();
-        let woken = sched.sysmon_note.sleep_timeout(most.map_or(delay, |most| delay.min(most)));
+        let woken = std::mem::take(&mut up)
+            || sched.sysmon_note.sleep_timeout(most.map_or(delay, |most| delay.min(most)));
         if sched.is_closed() {
             return;
         }
         let look = rounds.round(sched);
+        let now = Instant::now();
+        pace.after_round(now, look.acted, look.moved);
         if look.acted || woken {
             (delay, slow) = (SYSMON_MIN, 0);
         } else if look.suspects {
@@ -168,13 +160,13 @@ fn sysmon(sched: &SchedRef) {
             // seen at the next round.
             sched.sysmon_wants.store(WORK, Relaxed);
         }
-        if look.moved || look.acted {
-            quiet_since = Instant::now();
-        }
-        let quiet = quiet_since.elapsed() >= SYSMON_QUIET && most.is_none();
-        if quiet && sched.announce_deep_sleep() {
-            sched.sysmon_note.sleep();
-            (delay, slow) = (SYSMON_MIN, 0);
+        if most.is_none() && !look.busy && pace.allows_sleep(sched, now) {
+            let due = rounds.limit_due(sched);
+            // Who rings means a poll that goes on: look at once.
+            up = pace.sleep(sched, due);
+            if up {
+                (delay, slow) = (SYSMON_MIN, 0);
+            }
         }
     }
 }
@@ -237,21 +229,6 @@ impl Sched {
         self.anything_queued(true)
             || self.shells().any(|p| p.runq.has_next_or_tells())
             || self.earliest_timer() != u64::MAX
-    }
-
-    /// True: every permit is idle, nothing waits that nobody looks after, and whoever takes a permit will
-    /// wake us.
-    pub(super) fn announce_deep_sleep(&self) -> bool {
-        let locked = self.lock.lock();
-        if locked.pidle.len() < self.procs() || self.is_closed() || self.poller_is_wanted() {
-            return false;
-        }
-        if broken("deep_sleep_unlocked") {
-            drop(locked);
-        }
-        // Relaxed: under the lock, see `rouse_sysmon`.
-        self.sysmon_waits.store(true, Relaxed);
-        true
     }
 
     /// Nobody sleeps in the poller although there is something to wait for: the M that did is inside of
@@ -326,6 +303,14 @@ impl Rounds {
             sched.send_errand(std::mem::take(&mut self.foreign));
         }
         any
+    }
+
+    /// When (ns) a look at the machine is due, if any is wanted.
+    fn limit_due(&self, sched: &Sched) -> u64 {
+        match self.limit {
+            Some(_) => sched.instant_to_ns(self.limit_at + LIMIT_INTERVAL),
+            None => u64::MAX,
+        }
     }
 
     fn follow_limit(&mut self, sched: &Sched, now: Instant) {

@@ -30,7 +30,7 @@ pub(crate) trait Pinned: Sized {
     /// Starts an HTTP server on a free port, for as long as the runtime lives.
     fn serve_http(rt: &Self) -> SocketAddr;
     /// Spawns a task that sleeps 10 ms for ever.
-    fn tick(rt: &Self);
+    fn tick(rt: &Self, every: Duration);
 }
 
 /// The sleep of task `n`: spread over 100 to 500 ms in an order that no structure is made for.
@@ -180,11 +180,11 @@ macro_rules! pinned_rows {
                     rt.block_on(async move { at.take().await })
                 }
 
-                fn tick(rt: &Self) {
-                    rt.spawn_from_outside(async {
-                        pinned(|| async {
+                fn tick(rt: &Self, every: Duration) {
+                    rt.spawn_from_outside(async move {
+                        pinned(move || async move {
                             loop {
-                                rt_mod::sleep(Duration::from_millis(10)).await;
+                                rt_mod::sleep(every).await;
                             }
                         })
                         .await

@@ -42,6 +42,10 @@ fn rig(procs: usize, token: &StdArc<()>) -> SchedRef {
 }
 
 fn rig_of(flavor: Flavor, procs: usize, token: &StdArc<()>) -> SchedRef {
+    rig_with(flavor, procs, token, false)
+}
+
+fn rig_with(flavor: Flavor, procs: usize, token: &StdArc<()>, sysmon: bool) -> SchedRef {
     let token = token.clone();
     let config = Config {
         flavor,
@@ -52,7 +56,7 @@ fn rig_of(flavor: Flavor, procs: usize, token: &StdArc<()>) -> SchedRef {
         stack_size: None,
         globrunq_tick: 61,
         netpoll_tick: 61,
-        sysmon: false,
+        sysmon,
         retake: Retake::default(),
         max_threads: MAX_THREADS,
         follow_limit: false,
@@ -102,16 +106,6 @@ fn end(sched: SchedRef, token: StdArc<()>) {
     super::shutdown::shutdown(&sched, None);
     drop(sched);
     assert_eq!(StdArc::strong_count(&token), 1, "the scheduler was not freed");
-}
-
-/// As [`end`], where a thread that still wakes may have started an M too late for the closer to wait for it.
-fn end_with_latecomers(sched: SchedRef, token: StdArc<()>) {
-    super::shutdown::shutdown(&sched, None);
-    drop(sched);
-    while StdArc::strong_count(&token) > 1 {
-        // Without end, should it never be freed: loom counts the steps.
-        thread::yield_now();
-    }
 }
 
 /// Wakes the thread that waits in `block_on`, or in a poll.
