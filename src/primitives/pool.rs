@@ -88,6 +88,8 @@ struct Magazine {
 }
 
 impl Magazine {
+    // A value to be copied into statics, not one to be shared.
+    #[allow(clippy::declare_interior_mutable_const)]
     const CLOSED: Magazine =
         Magazine { first: Cell::new(std::ptr::null_mut()), len: Cell::new(u32::MAX) };
 

@@ -109,6 +109,15 @@ pub(crate) fn is_child() -> bool {
     std::env::var_os(CHILD).is_some()
 }
 
+/// Reads to the end, on a thread of its own.
+fn read_all(mut from: impl std::io::Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut all = Vec::new();
+        from.read_to_end(&mut all).unwrap();
+        all
+    })
+}
+
 /// Runs the test `name` of this binary again, alone, in a process of its own, after the shell commands
 /// `before` (limits, mostly) and with this environment. `None` in the child itself: go on with the test.
 pub(crate) fn in_child(name: &str, before: &str, env: &[(&str, &str)]) -> Option<Output> {
@@ -128,16 +137,28 @@ pub(crate) fn in_child(name: &str, before: &str, env: &[(&str, &str)]) -> Option
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    // Read while it runs: a full pipe would stop it.
+    let stdout = read_all(child.stdout.take().unwrap());
+    let stderr = read_all(child.stderr.take().unwrap());
     let start = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        if start.elapsed() > 2 * PATIENCE {
-            child.kill().unwrap();
-            let output = child.wait_with_output().unwrap();
-            panic!("the child hangs\n{}", text_of_child(&output));
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break Some(status),
+            None if start.elapsed() > 2 * PATIENCE => {
+                child.kill().unwrap();
+                break None;
+            }
+            None => thread::sleep(Duration::from_millis(5)),
         }
-        thread::sleep(Duration::from_millis(5));
-    }
-    Some(child.wait_with_output().unwrap())
+    };
+    let hangs = status.is_none();
+    let output = Output {
+        status: status.unwrap_or_else(|| child.wait().unwrap()),
+        stdout: stdout.join().unwrap(),
+        stderr: stderr.join().unwrap(),
+    };
+    assert!(!hangs, "the child hangs\n{}", text_of_child(&output));
+    Some(output)
 }
 
 /// As [`in_child`], for a child that must succeed; answers what it wrote.
