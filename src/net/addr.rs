@@ -233,7 +233,10 @@ where
             Err(error) => last = Some(error),
         }
     }
-    Err(last.unwrap_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any address")
-    }))
+    Err(last.unwrap_or_else(no_address))
+}
+
+/// What is said if there was nothing to try.
+pub(super) fn no_address() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any address")
 }

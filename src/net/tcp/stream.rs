@@ -1,10 +1,11 @@
 //! A TCP connection.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{ready, Context, Poll};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -14,9 +15,13 @@ use super::split_owned::split_owned;
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::io::registration::Registered;
 use crate::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
-use crate::net::addr::{first_that_works, ToSocketAddrs};
+use crate::net::addr::{lookup, no_address, ToSocketAddrs};
 use crate::net::socket::{self, assert_nonblocking};
 use crate::scheduler::netpoll::Direction;
+
+/// Does the first event of a socket that connects tell how that ended? epoll gives a socket's state as it is
+/// when it is registered, and one that could not connect has an error or is closed.
+const EVENTS_TELL: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// A TCP connection.
 ///
@@ -44,30 +49,57 @@ impl TcpStream {
     ///
     /// On the first poll outside of a runtime, or in one without I/O.
     pub async fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
-        first_that_works(addr, |addr| async move {
-            TcpStream::connected(mio::net::TcpStream::connect(addr)?).await
-        })
-        .await
+        // Not `first_that_works`, and nothing that is alive in an await need not be: this future is part of
+        // every client's task.
+        let lookup = lookup(&addr);
+        drop(addr);
+        let addrs = lookup.await?;
+        let mut last = None;
+        for addr in addrs {
+            let begun = match mio::net::TcpStream::connect(addr) {
+                Ok(begun) => begun,
+                Err(error) => {
+                    last = Some(error);
+                    continue;
+                }
+            };
+            match TcpStream::connected(begun).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(no_address))
     }
 
     /// Waits until a connection that was begun is made, or has failed.
-    pub(super) async fn connected(stream: mio::net::TcpStream) -> io::Result<TcpStream> {
-        let stream = TcpStream::new(stream)?;
+    pub(super) async fn connected(begun: mio::net::TcpStream) -> io::Result<TcpStream> {
+        let stream = TcpStream::new(begun)?;
+        poll_fn(|cx| stream.poll_connected(cx)).await?;
+        Ok(stream)
+    }
+
+    fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let registration = self.io.registration();
         loop {
-            let event = stream.io.registration().readiness(Interest::WRITABLE).await?;
-            if let Some(error) = stream.io.take_error()? {
-                return Err(error);
+            let event = ready!(registration.poll_write_ready(cx))?;
+            let ready = Ready::from_bits(event.bits());
+            if EVENTS_TELL && !ready.is_error() && !ready.is_write_closed() {
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(error) = self.io.take_error()? {
+                return Poll::Ready(Err(error));
             }
             // Writable is a hint: the peer's address says whether the connection is there.
-            match stream.io.peer_addr() {
-                Ok(_) => return Ok(stream),
+            match self.io.peer_addr() {
+                Ok(_) => return Poll::Ready(Ok(())),
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                    stream.io.registration().clear(event, Ready::WRITABLE);
-                    if Ready::from_bits(event.bits()).is_write_closed() {
-                        return Err(error); // closed before it was made, and no error left to take
+                    registration.clear(event, Ready::WRITABLE);
+                    if ready.is_write_closed() {
+                        // Closed before it was made, and no error left to take.
+                        return Poll::Ready(Err(error));
                     }
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
     }
