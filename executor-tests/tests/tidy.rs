@@ -60,6 +60,7 @@ const UNSAFE: &[&str] = &[
     "src/process/command.rs",
     "src/process/pidfd.rs",
     "src/signal/registry.rs",
+    "src/sync/broadcast/cell.rs",
     "src/sync/mpsc/block.rs",
     "src/sync/mpsc/chan.rs",
     "src/sync/mpsc/list.rs",
@@ -87,6 +88,7 @@ const LOOM: &[&str] = &[
     "src/scheduler/sched.rs",         // the models' heap, which reports leaks and uses after free
     "src/scheduler/steal.rs",         // no clock
     "src/sync/block_on.rs",           // no cache in a thread local
+    "src/sync/broadcast/cell.rs",     // no spinning
     "src/sync/mpsc/block.rs",         // smaller blocks; frees are visible
     "src/sync/mpsc/chan.rs",          // no spinning
     "src/sync/mpsc/list.rs",          // no recycling

@@ -23,23 +23,24 @@
 //!
 //! 1. **Send.** Under the tail's lock: put the value into the cell of its slot, with the number of receivers
 //!    that there are, then publish the new end. After the lock: notify all who wait, drop the old value.
-//! 2. **Receive.** A receiver knows the number of its next value. The end, one atomic word, says whether
-//!    that is there, not yet there, or overwritten. If it is there, lock its cell, compare the number,
-//!    count down, and clone the value, or take it if nobody else needs it. So a receiver never takes the
-//!    tail's lock. When the numbers differ, a sender is at it: wait for the tail's lock once, look again.
+//! 2. **Receive.** A receiver knows the number of its next value, and an end that it saw: while it is below
+//!    that, it goes to the cell at once, and touches no line that senders write for every value. Else it
+//!    looks at the end, one atomic word, which says whether the value is there, not yet there, or
+//!    overwritten. In the cell's lock it compares the number, counts down, and clones the value, or takes it
+//!    if nobody else needs it. So a receiver never takes the tail's lock. When the numbers differ, a sender
+//!    has been at it, or is: wait for the tail's lock once, look at the end again.
 //! 3. **The clone runs under the cell's lock**, because values need not be `Sync`: no two threads may use
 //!    one at the same time. Others that want this very value wait for it. Nobody else does:
 //! 4. **A sender never waits for a cell.** It only tries its lock; if somebody is cloning in there, the slot
 //!    gets an extra cell, and the old one becomes an *orphan*. So a slow `Clone` holds up no sender, and one
 //!    that sends into its own channel does not deadlock.
-//! 5. **Orphans** are emptied by whoever is last: the sender that leaves one behind fences and tries its lock
-//!    once more; who unlocks a cell fences and looks whether its slot still names it. One of the two
-//!    sees the other. Then the cell is a spare for step 4.
-//! 6. **Waiting** is a [`Notify`]: the `Notified` is made before the look at the end, so a send in between
-//!    counts for it.
+//! 5. **Orphans** are emptied by who unlocks them, as `cell.rs` describes, and are spares for step 4 then.
+//! 6. **Waiting** is a [`Notify`]: when nothing is there, a `Notified` is made, and then comes a second look
+//!    at the end, so a send in between counts for it.
 //! 7. **Leaving.** A receiver that is dropped is not counted by later sends, and counts down what it had not
 //!    seen. The last sender sets the closed bit in the end's word and notifies.
 
+mod cell;
 mod receiver;
 mod sender;
 
@@ -48,9 +49,11 @@ pub mod error;
 pub use receiver::Receiver;
 pub use sender::{Sender, WeakSender};
 
+use cell::{Cell, Guard};
+
 use crate::primitives::appendvec::AppendVec;
-use crate::primitives::sync::atomic::{fence, AtomicU64, AtomicUsize, Ordering::*};
-use crate::primitives::sync::{broken, Arc, Mutex, MutexGuard};
+use crate::primitives::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
+use crate::primitives::sync::{broken, Arc, Mutex};
 use crate::sync::Notify;
 
 /// The largest capacity, tokio's: it can be rounded up to a power of two.
@@ -58,50 +61,26 @@ const MAX_CAPACITY: usize = usize::MAX >> 1;
 
 const CLOSED: u64 = 1;
 
-/// The number in a cell without a value.
-const NOWHERE: u64 = u64::MAX;
-
-/// What a cell's lock guards.
-struct Held<T> {
-    number: u64,
-    /// `None` once the last receiver has taken it.
-    value: Option<T>,
-}
-
-struct Cell<T> {
-    held: Mutex<Held<T>>,
-    /// Receivers that have not had the value. Changed under the lock only.
-    wanted: AtomicUsize,
-}
-
-impl<T> Default for Cell<T> {
-    fn default() -> Self {
-        let held = Mutex::new(Held { number: NOWHERE, value: None });
-        Cell { held, wanted: AtomicUsize::new(0) }
-    }
-}
-
-struct Slot<T> {
-    /// Index of its cell: below the capacity it is a slot's own, else an extra one.
-    cell: AtomicUsize,
-    own: Cell<T>,
-}
-
 /// What the tail's lock guards.
 pub(in crate::sync) struct Tail {
     /// Number of the next value.
     end: u64,
     receivers: usize,
-    /// Extra cells, and slots' own ones, that no slot names: emptied, and not yet emptied.
+    /// Every receiver has had the values below.
+    had: u64,
+    /// Empty cells that no slot names.
     spares: Vec<usize>,
-    pub(in crate::sync) orphans: Vec<usize>,
 }
 
 /// See the module's text.
 pub(in crate::sync) struct Shared<T> {
-    slots: Box<[Slot<T>]>,
+    /// For each slot the index of its cell. Apart from the cells: they change hands with every value, these
+    /// hardly ever.
+    slots: Box<[AtomicUsize]>,
+    /// As many as slots; further indices are those of `extras`.
+    cells: Box<[Cell<T>]>,
     extras: AppendVec<Cell<T>>,
-    pub(in crate::sync) tail: Mutex<Tail>,
+    tail: Mutex<Tail>,
     /// `Tail::end << 1 | CLOSED`.
     end: AtomicU64,
     senders: AtomicUsize,
@@ -110,6 +89,8 @@ pub(in crate::sync) struct Shared<T> {
     sent: Notify,
     /// For senders.
     deserted: Notify,
+    /// For threads that wait for a cell.
+    crowd: Notify,
 }
 
 /// Makes a channel that keeps the last `capacity` values, rounded up to a power of two.
@@ -129,23 +110,18 @@ impl<T> Shared<T> {
     fn new(capacity: usize) -> Arc<Shared<T>> {
         assert!(capacity > 0, "broadcast channel capacity cannot be zero");
         assert!(capacity <= MAX_CAPACITY, "broadcast channel capacity exceeded `usize::MAX / 2`");
-        let slots = (0..capacity.next_power_of_two())
-            .map(|index| Slot { cell: AtomicUsize::new(index), own: Cell::default() })
-            .collect();
+        let capacity = capacity.next_power_of_two();
         Arc::new(Shared {
-            slots,
+            slots: (0..capacity).map(AtomicUsize::new).collect(),
+            cells: (0..capacity).map(|_| Cell::default()).collect(),
             extras: AppendVec::new(),
-            tail: Mutex::new(Tail {
-                end: 0,
-                receivers: 0,
-                spares: Vec::new(),
-                orphans: Vec::new(),
-            }),
+            tail: Mutex::new(Tail { end: 0, receivers: 0, had: 0, spares: Vec::new() }),
             end: AtomicU64::new(0),
             senders: AtomicUsize::new(1),
             weak_senders: AtomicUsize::new(0),
             sent: Notify::new(),
             deserted: Notify::new(),
+            crowd: Notify::new(),
         })
     }
 
@@ -155,16 +131,16 @@ impl<T> Shared<T> {
 
     /// The slot of a value's number.
     #[inline]
-    fn slot(&self, number: u64) -> &Slot<T> {
+    fn slot(&self, number: u64) -> &AtomicUsize {
         &self.slots[number as usize & (self.slots.len() - 1)]
     }
 
     /// The cell with this index.
     #[inline]
     fn cell(&self, index: usize) -> &Cell<T> {
-        match self.slots.get(index) {
-            Some(slot) => &slot.own,
-            None => match self.extras.get(index - self.slots.len()) {
+        match self.cells.get(index) {
+            Some(cell) => cell,
+            None => match self.extras.get(index - self.cells.len()) {
                 Some(cell) => cell,
                 None => unreachable!("a slot names a cell that was made before"),
             },
@@ -199,33 +175,19 @@ impl<T> Shared<T> {
         }
         let number = tail.end;
         let slot = self.slot(number);
-        let fill = |cell: &Cell<T>, mut held: MutexGuard<'_, Held<T>>| {
-            // Relaxed: changed under the cell's lock.
-            cell.wanted.store(receivers, Relaxed);
-            held.number = number;
-            held.value.replace(value)
-        };
         // Relaxed: changed under the tail's lock.
-        let index = slot.cell.load(Relaxed);
-        let cell = self.cell(index);
-        let old = match cell.held.try_lock() {
-            Some(held) => fill(cell, held),
+        let index = slot.load(Relaxed);
+        let old = match Guard::lock_or_orphan(self, index) {
+            Some(mut cell) => cell.fill(number, value, receivers),
             None => {
                 // Step 4. Nobody runs foreign code in a spare cell: its number is no receiver's.
                 let extra = self.spare(&mut tail);
-                let cell = self.cell(extra);
-                let _none = fill(cell, cell.held.lock());
+                let _none = Guard::lock(self, extra).fill(number, value, receivers);
                 let order = if broken("broadcast-cell-relaxed") { Relaxed } else { Release };
                 // Ordering(broadcast-cell): Release pairs with the load in `Look::at`: who sees the index
                 // finds the cell.
-                slot.cell.store(extra, order);
-                tail.orphans.push(index);
-                if !broken("broadcast-orphan-no-fence") {
-                    // Ordering(broadcast-orphan): pairs with the fence in `Look`'s drop: either that one sees
-                    // the new index, or this thread finds the old cell unlocked.
-                    fence(SeqCst);
-                }
-                self.take_orphan(&mut tail, index)
+                slot.store(extra, order);
+                None
             }
         };
         tail.end = number + 1;
@@ -242,28 +204,19 @@ impl<T> Shared<T> {
     fn spare(&self, tail: &mut Tail) -> usize {
         match tail.spares.pop() {
             Some(index) => index,
-            None => self.slots.len() + self.extras.push_default(),
+            None => self.cells.len() + self.extras.push_default(),
         }
     }
 
-    /// Step 5: empties an orphan, unless somebody is in there. The value is for the caller to drop after the
-    /// locks.
-    fn take_orphan(&self, tail: &mut Tail, index: usize) -> Option<T> {
-        let mut held = self.cell(index).held.try_lock()?;
-        if let Some(at) = tail.orphans.iter().position(|orphan| *orphan == index) {
-            tail.orphans.swap_remove(at);
-            tail.spares.push(index);
-            held.number = NOWHERE;
-            return held.value.take();
-        }
-        None
-    }
-
-    /// Step 5, from the side of who was in the cell.
+    /// Step 5, by who has the duty: no slot names this cell.
     #[cold]
     fn left_orphan(&self, index: usize) {
         let mut tail = self.tail.lock();
-        let value = self.take_orphan(&mut tail, index);
+        // If a receiver of the same value is in there now, the duty is its.
+        let Some(mut cell) = Guard::lock_or_orphan(self, index) else { return };
+        let value = cell.empty();
+        drop(cell);
+        tail.spares.push(index);
         drop(tail);
         drop(value);
     }
@@ -281,21 +234,33 @@ impl<T> Shared<T> {
 
     /// How many values some receiver has not seen yet.
     fn unseen(&self) -> usize {
-        let tail = self.tail.lock();
-        let wanted = |number| {
-            // Relaxed, both loads: under the tail's lock slots do not change; the count is a number to look at.
-            let index = self.slot(number).cell.load(Relaxed);
-            self.cell(index).wanted.load(Relaxed) > 0
-        };
-        // Receivers go forward, so what all have seen is a prefix of what is kept.
-        let (mut low, mut high) = (tail.end.saturating_sub(self.capacity()), tail.end);
+        let mut tail = self.tail.lock();
+        // Relaxed: under the tail's lock slots do not change.
+        let wanted = |number| self.cell(self.slot(number).load(Relaxed)).wanted() > 0;
+        // Receivers go forward, so what all have had is a prefix of what is kept. It is sought from where it
+        // ended the last time, in growing steps: who asks again and again disturbs few cells.
+        let (mut low, mut high) =
+            (tail.end.saturating_sub(self.capacity()).max(tail.had), tail.end);
+        let mut step = 0;
         while low < high {
-            let middle = low + (high - low) / 2;
-            match wanted(middle) {
-                true => high = middle,
-                false => low = middle + 1,
+            let at = low + ((high - low) / 2).min(step);
+            match wanted(at) {
+                true => high = at,
+                false => low = at + 1,
             }
+            step = step * 2 + 1;
         }
+        tail.had = low;
         (tail.end - low) as usize
+    }
+
+    /// For the models: when nobody is in any cell, those without a slot are spares, and empty.
+    #[cfg(all(test, gmp_loom))]
+    pub(in crate::sync) fn assert_tidy(&self) {
+        let tail = self.tail.lock();
+        assert_eq!(tail.spares.len(), self.extras.len(), "an orphan was left");
+        for spare in &tail.spares {
+            assert!(Guard::lock(self, *spare).take().is_none(), "a spare cell has a value");
+        }
     }
 }

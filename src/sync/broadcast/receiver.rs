@@ -3,11 +3,12 @@
 use std::fmt;
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 
+use super::cell::{Guard, MAX_WANTED};
 use super::error::{RecvError, TryRecvError};
-use super::{Held, Shared};
+use super::Shared;
 use crate::primitives::foreign;
-use crate::primitives::sync::atomic::{fence, Ordering::*};
-use crate::primitives::sync::{broken, Arc, MutexGuard};
+use crate::primitives::sync::atomic::Ordering::*;
+use crate::primitives::sync::{broken, Arc};
 use crate::sync::block_on::block_on;
 use crate::sync::budget::budgeted;
 
@@ -15,96 +16,87 @@ use crate::sync::budget::budgeted;
 /// another one. Dropping it gives up what it has not seen.
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
+    place: Place,
+}
+
+/// How far a receiver is.
+struct Place {
     /// Number of the next value.
     next: u64,
+    /// An end that it saw, not below `next`.
+    end: u64,
 }
 
 /// A value's cell, locked, after this receiver was counted down: it counts as seen, whatever happens next.
-struct Look<'a, T> {
-    shared: &'a Shared<T>,
-    number: u64,
-    cell: usize,
-    /// Nobody else wants the value.
-    last: bool,
-    /// `None` only in the drop.
-    held: Option<MutexGuard<'a, Held<T>>>,
-}
+struct Look<'a, T>(Guard<'a, T>);
 
 impl<'a, T> Look<'a, T> {
     /// Step 2: the value that `next` names; `next` moves on.
-    fn at(shared: &'a Shared<T>, next: &mut u64) -> Result<Look<'a, T>, TryRecvError> {
+    #[inline]
+    fn at(shared: &'a Shared<T>, place: &mut Place) -> Result<Look<'a, T>, TryRecvError> {
         loop {
-            let (end, closed) = shared.end();
-            if *next == end {
-                return Err(if closed { TryRecvError::Closed } else { TryRecvError::Empty });
+            if place.next == place.end {
+                place.look_at_end(shared)?;
             }
-            let kept = end.saturating_sub(shared.capacity());
-            if *next < kept {
-                let missed = kept - *next;
-                *next = kept;
-                return Err(TryRecvError::Lagged(missed));
-            }
-            let number = *next;
+            let number = place.next;
             // Ordering(broadcast-cell): Acquire pairs with the store in `send`. The end has shown which cell it
             // was; if it is a newer one by now, the numbers will differ.
-            let index = shared.slot(number).cell.load(Acquire);
-            let cell = shared.cell(index);
-            let held = cell.held.lock();
-            if held.number == number {
-                *next += 1;
-                // Relaxed, both: changed under the cell's lock.
-                let wanted = cell.wanted.load(Relaxed) - 1;
-                cell.wanted.store(wanted, Relaxed);
-                return Ok(Look {
-                    shared,
-                    number,
-                    cell: index,
-                    last: wanted == 0,
-                    held: Some(held),
-                });
+            let index = shared.slot(number).load(Acquire);
+            let mut cell = Guard::lock(shared, index);
+            if cell.number() == number {
+                place.next += 1;
+                cell.count_down();
+                return Ok(Look(cell));
             }
-            drop(held);
-            // A sender is between the cell and the end, or has been: wait for it.
-            drop(shared.tail.lock());
+            drop(cell);
+            place.overtaken(shared);
         }
     }
 
     /// The value itself, if nobody else wants it.
+    #[inline]
     fn take(&mut self) -> Option<T> {
-        match &mut self.held {
-            Some(held) if self.last => held.value.take(),
-            _ => None,
+        match self.0.is_last() {
+            true => self.0.take(),
+            false => None,
         }
     }
 
+    #[inline]
     fn into_value(mut self) -> T
     where
         T: Clone,
     {
-        if let Some(value) = self.take() {
-            return value;
-        }
-        match self.held.as_deref() {
-            // Step 3.
-            Some(Held { value: Some(value), .. }) => value.clone(),
-            _ => unreachable!("a value is there until the last receiver has had it"),
+        // Step 3.
+        match self.take().or_else(|| self.0.clone_value()) {
+            Some(value) => value,
+            None => unreachable!("a value is there until the last receiver has had it"),
         }
     }
 }
 
-impl<T> Drop for Look<'_, T> {
-    fn drop(&mut self) {
-        drop(self.held.take());
-        // Step 5.
-        if !broken("broadcast-orphan-no-fence") {
-            // Ordering(broadcast-orphan): pairs with the fence in `send`.
-            fence(SeqCst);
+impl Place {
+    /// The value is there, or why not.
+    fn look_at_end<T>(&mut self, shared: &Shared<T>) -> Result<(), TryRecvError> {
+        let (end, closed) = shared.end();
+        if self.next == end {
+            return Err(if closed { TryRecvError::Closed } else { TryRecvError::Empty });
         }
-        // Relaxed: the fence decides, and `left_orphan` takes the locks.
-        let now = self.shared.slot(self.number).cell.load(Relaxed);
-        if now != self.cell && !broken("broadcast-orphan-kept") {
-            self.shared.left_orphan(self.cell);
+        self.end = end;
+        let kept = end.saturating_sub(shared.capacity());
+        if self.next < kept {
+            let missed = kept - self.next;
+            self.next = kept;
+            return Err(TryRecvError::Lagged(missed));
         }
+        Ok(())
+    }
+
+    /// A sender is between the cell and the end, or has been: wait for it, and forget the old end.
+    #[cold]
+    fn overtaken<T>(&mut self, shared: &Shared<T>) {
+        drop(shared.tail.lock());
+        self.end = self.next;
     }
 }
 
@@ -112,16 +104,17 @@ impl<T> Receiver<T> {
     /// One more receiver, of what is sent from now on.
     pub(super) fn at_end(shared: Arc<Shared<T>>) -> Self {
         let mut tail = shared.tail.lock();
-        tail.receivers = tail.receivers.checked_add(1).expect("too many receivers");
-        let next = tail.end;
+        assert!(tail.receivers < MAX_WANTED, "too many receivers");
+        tail.receivers += 1;
+        let end = tail.end;
         drop(tail);
-        Receiver { shared, next }
+        Receiver { shared, place: Place { next: end, end } }
     }
 
     /// The number of values that were sent and not yet received by this receiver. More than the capacity
     /// when it has lagged: then the next `recv` says so.
     pub fn len(&self) -> usize {
-        (self.shared.end().0 - self.next) as usize
+        (self.shared.end().0 - self.place.next) as usize
     }
 
     /// Has it received everything?
@@ -188,24 +181,35 @@ impl<T: Clone> Receiver<T> {
     ///
     /// Dropping the future loses no value.
     pub async fn recv(&mut self) -> Result<T, RecvError> {
-        let (shared, next) = (&*self.shared, &mut self.next);
+        let (shared, place) = (&*self.shared, &mut self.place);
         budgeted(async move {
             loop {
+                if let Some(answer) = Self::look(shared, place) {
+                    return answer;
+                }
                 // Step 6.
                 let notified = match broken("broadcast-notified-late") {
                     true => None,
                     false => Some(shared.sent.notified()),
                 };
-                match Look::at(shared, next).map(Look::into_value) {
-                    Ok(value) => return Ok(value),
-                    Err(TryRecvError::Closed) => return Err(RecvError::Closed),
-                    Err(TryRecvError::Lagged(missed)) => return Err(RecvError::Lagged(missed)),
-                    Err(TryRecvError::Empty) => {}
+                if let Some(answer) = Self::look(shared, place) {
+                    return answer;
                 }
                 notified.unwrap_or_else(|| shared.sent.notified()).await;
             }
         })
         .await
+    }
+
+    /// `None`: there is reason to wait.
+    #[inline]
+    fn look(shared: &Shared<T>, place: &mut Place) -> Option<Result<T, RecvError>> {
+        match Look::at(shared, place).map(Look::into_value) {
+            Ok(value) => Some(Ok(value)),
+            Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
+            Err(TryRecvError::Lagged(missed)) => Some(Err(RecvError::Lagged(missed))),
+            Err(TryRecvError::Empty) => None,
+        }
     }
 
     /// The next value, if it is there. When another receiver is in the middle of cloning this very value,
@@ -219,7 +223,7 @@ impl<T: Clone> Receiver<T> {
     ///
     /// When the value's `clone` does; the value counts as received.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        Look::at(&self.shared, &mut self.next).map(Look::into_value)
+        Look::at(&self.shared, &mut self.place).map(Look::into_value)
     }
 
     /// [`recv`](Receiver::recv) that blocks the thread.
@@ -253,8 +257,8 @@ impl<T> Drop for Receiver<T> {
             }
         };
         // Step 7. What others sent since does not count this receiver.
-        while self.next < until {
-            let value = match Look::at(&self.shared, &mut self.next) {
+        while self.place.next < until {
+            let value = match Look::at(&self.shared, &mut self.place) {
                 Ok(mut look) => look.take(),
                 Err(TryRecvError::Lagged(_)) => None,
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,

@@ -1,6 +1,7 @@
+use crate::g::models::heap::explore;
 use crate::sync::block_on::block_on;
+use crate::sync::broadcast;
 use crate::sync::broadcast::error::{RecvError, TryRecvError};
-use crate::sync::broadcast::{self, Sender};
 use loom::thread;
 
 /// Steps 1, 2 and 6: a value is received whenever it comes.
@@ -17,12 +18,6 @@ fn broadcast_send_recv() {
     });
 }
 
-/// What must be left when nobody is in any cell: no orphan, and a value only where a slot names it.
-fn assert_tidy<T>(tx: &Sender<T>) {
-    let tail = tx.shared().tail.lock();
-    assert!(tail.orphans.is_empty(), "an orphan was left");
-}
-
 /// Steps 4 and 5: a sender overwrites what a receiver is cloning; one of them empties the orphan.
 #[test]
 fn broadcast_orphan() {
@@ -36,16 +31,16 @@ fn broadcast_orphan() {
         });
         tx.send(Box::new(2)).unwrap();
         receiver.join().unwrap();
-        assert_tidy(&tx);
+        tx.shared().assert_tidy();
         drop(tx);
     });
 }
 
-/// Steps 2 to 4: two receivers share a value that is overwritten meanwhile; who finds the index of an extra
-/// cell finds the cell.
+/// Steps 2 to 5: two receivers share a value that is overwritten meanwhile; who finds the index of an extra
+/// cell finds the cell, and the duty to empty the orphan may go from one to the other.
 #[test]
 fn broadcast_extra_cell() {
-    loom::model(|| {
+    explore(2, || {
         let (tx, rx) = broadcast::channel(1);
         let (second, _slow) = (tx.subscribe(), tx.subscribe());
         tx.send(Box::new(1)).unwrap();
@@ -59,7 +54,7 @@ fn broadcast_extra_cell() {
         for receiver in receivers {
             receiver.join().unwrap();
         }
-        assert_tidy(&tx);
+        tx.shared().assert_tidy();
     });
 }
 
@@ -88,5 +83,20 @@ fn broadcast_deserted() {
         block_on(tx.closed());
         receiver.join().unwrap();
         assert!(tx.is_empty() && tx.send(Box::new(2)).is_err());
+    });
+}
+
+/// Steps 1 and 2 of `cell.rs`: two receivers want one value at the same moment; the second to come sleeps
+/// until the first is done.
+#[test]
+fn broadcast_crowd() {
+    loom::model(|| {
+        let (tx, mut first) = broadcast::channel(1);
+        let mut second = tx.subscribe();
+        tx.send(Box::new(1)).unwrap();
+        let receiver = thread::spawn(move || assert_eq!(second.try_recv(), Ok(Box::new(1))));
+        assert_eq!(first.try_recv(), Ok(Box::new(1)));
+        receiver.join().unwrap();
+        assert!(tx.is_empty());
     });
 }

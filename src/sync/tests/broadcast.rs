@@ -287,3 +287,77 @@ fn a_value_whose_drop_panics_keeps_the_others_counted() {
     assert_eq!(panic_text(result), "drop");
     assert_eq!((drops.load(SeqCst), tx.receiver_count(), tx.len()), (3, 0, 0));
 }
+
+#[test]
+fn who_waits_for_a_slow_clone_sleeps_and_is_woken() {
+    let inside = Arc::new(Barrier::new(4));
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (start, counted) = (inside.clone(), calls.clone());
+    let hook = move || {
+        if counted.fetch_add(1, SeqCst) == 0 {
+            start.wait();
+            // Long enough for the others to go to sleep, as a rule; the result does not depend on it.
+            std::thread::sleep(std::time::Duration::from_millis(30));
+        }
+    };
+    let (tx, rx) = broadcast::channel(1);
+    let others: Vec<_> = (0..3).map(|_| tx.subscribe()).collect();
+    tx.send(Hooked(Arc::new(hook))).ok().unwrap();
+    std::thread::scope(|scope| {
+        let mut first = rx;
+        scope.spawn(move || assert!(first.try_recv().is_ok()));
+        for mut rx in others {
+            let inside = &inside;
+            scope.spawn(move || {
+                inside.wait();
+                assert!(rx.try_recv().is_ok());
+            });
+        }
+    });
+    assert_eq!((calls.load(SeqCst), tx.len()), (3, 0), "the last one got the original");
+}
+
+/// Many steps in one thread, held against a model of numbers: lag, lengths, who comes and who goes.
+#[test]
+fn lengths_and_lag_agree_with_a_model() {
+    const CAPACITY: u64 = 8;
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 33) as usize % below
+    };
+    let tx = Sender::new(CAPACITY as usize);
+    let mut end = 0;
+    let mut receivers: Vec<(Receiver<u64>, u64)> = vec![(tx.subscribe(), 0)];
+    for _ in 0..20_000 {
+        let at = random(receivers.len().max(1));
+        match random(16) {
+            0 if receivers.len() < 5 => receivers.push((tx.subscribe(), end)),
+            1 if receivers.len() > 1 => drop(receivers.swap_remove(at)),
+            2..=6 => {
+                assert_eq!(tx.send(end).unwrap(), receivers.len());
+                end += 1;
+            }
+            _ => {
+                let (rx, next) = &mut receivers[at];
+                let kept = end.saturating_sub(CAPACITY);
+                let expected = match *next {
+                    next if next == end => Err(TryRecvError::Empty),
+                    next if next < kept => Err(TryRecvError::Lagged(kept - next)),
+                    next => Ok(next),
+                };
+                assert_eq!(rx.try_recv(), expected);
+                match expected {
+                    Ok(_) => *next += 1,
+                    Err(TryRecvError::Lagged(_)) => *next = kept,
+                    Err(_) => {}
+                }
+            }
+        }
+        assert!(receivers.iter().all(|(rx, next)| rx.len() as u64 == end - next));
+        let slowest = receivers.iter().map(|(_, next)| end - next).max().unwrap();
+        assert_eq!(tx.len() as u64, slowest.min(CAPACITY));
+    }
+}
