@@ -65,7 +65,6 @@ pub struct MutexGuard<'a, T: ?Sized> {
 }
 
 /// A [`MutexGuard`] that keeps the mutex alive by an [`Arc`], so that it can move into a task.
-#[must_use = "dropping the guard unlocks the mutex at once"]
 #[clippy::has_significant_drop]
 pub struct OwnedMutexGuard<T: ?Sized> {
     lock: Arc<Mutex<T>>,

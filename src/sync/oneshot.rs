@@ -214,7 +214,6 @@ pub struct Sender<T> {
 /// # Panics
 ///
 /// When it is polled again after it was ready.
-#[must_use = "futures do nothing unless polled"]
 pub struct Receiver<T> {
     /// `None` after the end.
     side: Option<Side<T>>,

@@ -8,7 +8,6 @@ use std::task::{ready, Context, Poll};
 
 /// A stream that is at its end; made by [`empty`].
 #[derive(Debug)]
-#[must_use = "nothing is read until it is asked for"]
 pub struct Empty {
     _priv: (),
 }

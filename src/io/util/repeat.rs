@@ -8,7 +8,6 @@ use std::task::{ready, Context, Poll};
 
 /// A reader that never ends; made by [`repeat`].
 #[derive(Debug)]
-#[must_use = "nothing is read until it is asked for"]
 pub struct Repeat {
     byte: u8,
 }

@@ -102,20 +102,17 @@ pub struct WeakSender<T> {
 }
 
 /// Room for one value, borrowed from a [`Sender`]. Dropping it gives the room back.
-#[must_use]
 pub struct Permit<'a, T> {
     chan: &'a Chan<T, Slots>,
 }
 
 /// Room for several values: an iterator over [`Permit`]s. Dropping it gives back what was not used.
-#[must_use]
 pub struct PermitIterator<'a, T> {
     chan: &'a Chan<T, Slots>,
     n: usize,
 }
 
 /// Room for one value, with the [`Sender`] in it. Dropping it gives the room back.
-#[must_use]
 pub struct OwnedPermit<T> {
     /// `None` after `send` and `release`, for the drop.
     sender: Option<Sender<T>>,

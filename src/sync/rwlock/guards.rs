@@ -37,7 +37,6 @@ pub struct RwLockWriteGuard<'a, T: ?Sized> {
 }
 
 /// A [`RwLockWriteGuard`] that shows a part of the value only. The whole lock stays locked.
-#[must_use = "dropping the guard unlocks the lock at once"]
 #[clippy::has_significant_drop]
 pub struct RwLockMappedWriteGuard<'a, T: ?Sized> {
     permits: &'a BatchSemaphore,

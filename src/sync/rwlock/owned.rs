@@ -13,7 +13,6 @@ use crate::sync::mutex::print_as_value;
 
 /// A [`RwLockReadGuard`](super::RwLockReadGuard) that keeps the lock alive by an [`Arc`]. `U` is what it
 /// shows: the value or a part.
-#[must_use = "dropping the guard unlocks the lock at once"]
 #[clippy::has_significant_drop]
 pub struct OwnedRwLockReadGuard<T: ?Sized, U: ?Sized = T> {
     pub(super) lock: Arc<RwLock<T>>,
@@ -27,7 +26,6 @@ unsafe impl<T: ?Sized + Send + Sync, U: ?Sized + Sync> Send for OwnedRwLockReadG
 unsafe impl<T: ?Sized + Send + Sync, U: ?Sized + Send + Sync> Sync for OwnedRwLockReadGuard<T, U> {}
 
 /// A [`RwLockWriteGuard`](super::RwLockWriteGuard) that keeps the lock alive by an [`Arc`].
-#[must_use = "dropping the guard unlocks the lock at once"]
 #[clippy::has_significant_drop]
 pub struct OwnedRwLockWriteGuard<T: ?Sized> {
     pub(super) lock: Arc<RwLock<T>>,
@@ -36,7 +34,6 @@ pub struct OwnedRwLockWriteGuard<T: ?Sized> {
 }
 
 /// An [`OwnedRwLockWriteGuard`] that shows a part of the value only. The whole lock stays locked.
-#[must_use = "dropping the guard unlocks the lock at once"]
 #[clippy::has_significant_drop]
 pub struct OwnedRwLockMappedWriteGuard<T: ?Sized, U: ?Sized = T> {
     lock: Arc<RwLock<T>>,

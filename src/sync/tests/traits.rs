@@ -1,5 +1,6 @@
 //! Send, Sync, Unpin and unwind safety of the public types, as a table.
 
+use super::now;
 use crate::sync::*;
 use std::cell::Cell;
 use std::marker::{PhantomData, PhantomPinned};
@@ -244,4 +245,32 @@ fn sizes_stay_small() {
     assert!(size_of::<Semaphore>() <= 40);
     assert!(size_of::<Mutex<()>>() <= 40);
     assert!(size_of::<Notify>() <= 40);
+}
+
+/// A program that denies warnings and compiles on tokio compiles here: these may be dropped where they are made.
+#[test]
+#[deny(unused_must_use)]
+fn may_be_dropped_unused() {
+    now(async {
+        let mutex = Arc::new(Mutex::new(1u8));
+        mutex.clone().lock_owned().await;
+        assert!(mutex.try_lock().is_ok());
+
+        let lock = Arc::new(RwLock::new(1u8));
+        lock.clone().read_owned().await;
+        lock.clone().write_owned().await;
+        OwnedRwLockWriteGuard::map(lock.clone().write_owned().await, |value| value);
+        RwLockWriteGuard::map(lock.write().await, |value| value);
+        assert!(lock.try_write().is_ok());
+
+        let (sender, _receiver) = mpsc::channel::<u8>(2);
+        sender.reserve().await.expect("open");
+        sender.clone().reserve_owned().await.expect("open");
+        sender.reserve_many(2).await.expect("open");
+        assert_eq!(sender.capacity(), 2);
+
+        let (sender, receiver) = oneshot::channel::<u8>();
+        std::convert::identity(receiver);
+        assert!(sender.is_closed());
+    });
 }
