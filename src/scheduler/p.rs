@@ -120,6 +120,7 @@ impl P {
         }
     }
 
+    #[inline]
     pub(crate) fn role(&self) -> Role {
         // Relaxed: a hint.
         match self.role.load(Relaxed) {

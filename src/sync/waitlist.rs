@@ -102,6 +102,7 @@ impl Waiter {
 }
 
 impl Drop for Waiter {
+    #[inline]
     fn drop(&mut self) {
         if self.look() == Seen::Queued {
             if cfg!(all(test, gmp_loom)) && std::thread::panicking() {
