@@ -103,6 +103,14 @@ impl Magazine {
         self.len.swap(&other.len);
     }
 
+    /// Empties it: all blocks, of this class, go to the allocator.
+    fn give_back(&self, class: usize) {
+        while let Some(memory) = self.take() {
+            // SAFETY: from `fresh`, and nobody's.
+            unsafe { std::alloc::dealloc(memory.as_ptr(), layout_of(class)) };
+        }
+    }
+
     #[inline(always)]
     fn take(&self) -> Option<NonNull<u8>> {
         let block = NonNull::new(self.first.get())?;
@@ -151,10 +159,7 @@ impl Drop for End {
         LOCAL.with(|local| {
             for (class, pair) in local.0.iter().enumerate() {
                 for magazine in [&pair.first, &pair.second] {
-                    while let Some(memory) = magazine.take() {
-                        // SAFETY: from `fresh`, and nobody's.
-                        unsafe { std::alloc::dealloc(memory.as_ptr(), layout_of(class)) };
-                    }
+                    magazine.give_back(class);
                     magazine.set(std::ptr::null_mut(), u32::MAX);
                 }
             }
@@ -286,21 +291,14 @@ fn make_room(pair: &Pair, class: usize) -> bool {
     if pair.first.len.get() == 0 {
         return true;
     }
-    let full = NonNull::new(pair.first.first.get()).expect("a full magazine");
-    pair.first.set(std::ptr::null_mut(), 0);
     let bytes = batch(class) as usize * size(class);
     // Relaxed: a rule of thumb.
     if HELD.fetch_add(bytes, Relaxed) + bytes <= DEPOT_BYTES {
-        DEPOTS[class].put(full);
+        DEPOTS[class].put(NonNull::new(pair.first.first.get()).expect("a full magazine"));
+        pair.first.set(std::ptr::null_mut(), 0);
     } else {
         HELD.fetch_sub(bytes, Relaxed);
-        let mut next = full.as_ptr();
-        while let Some(block) = NonNull::new(next) {
-            // SAFETY: the magazine is ours, and its blocks are chained.
-            next = unsafe { block.as_ref() }.next;
-            // SAFETY: from `fresh`, and nobody's.
-            unsafe { std::alloc::dealloc(block.as_ptr().cast(), layout_of(class)) };
-        }
+        pair.first.give_back(class);
     }
     true
 }

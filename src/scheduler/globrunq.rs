@@ -91,10 +91,13 @@ impl Globrunq {
         self.put_all(std::iter::once(g));
     }
 
-    /// Appends Gs, next to each other. The caller then calls `wakep`. The iterator runs under the lock.
+    /// Appends Gs, next to each other. The caller then calls `wakep`. The iterator runs under the lock but for
+    /// its first step: where there is nothing to append, no lock is taken.
     #[inline]
-    pub(crate) fn put_all(&self, from: impl Iterator<Item = G>) {
+    pub(crate) fn put_all(&self, mut from: impl Iterator<Item = G>) {
+        let Some(first) = from.next() else { return };
         let mut gs = self.gs.lock();
+        gs.push(first);
         from.for_each(|g| gs.push(g));
         // Relaxed: the callers' fences order it, see above.
         self.len.store(gs.len, Relaxed);
