@@ -6,8 +6,10 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use gmp::io::{AsyncReadExt, AsyncWriteExt};
+use gmp::net::{TcpListener, TcpStream};
 use gmp::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 use gmp::sync::{mpsc, oneshot};
 use support::*;
@@ -497,4 +499,56 @@ fn flavour_is_told() {
     current().block_on(async {
         assert_eq!(Handle::current().runtime_flavor(), RuntimeFlavor::CurrentThread);
     });
+}
+
+/// Two tasks that bring each other I/O without end leave their P never without an event. What another P has
+/// queued behind a poll that lasts comes all the same; here neither by sysmon nor by another M.
+#[test]
+fn q_stuck_behind_events() {
+    const QUEUED: usize = 20;
+    let hour = Duration::from_secs(3600);
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .retake(false)
+        .blocked_threshold(hour)
+        .computing_threshold(hour)
+        .enable_all()
+        .build()
+        .unwrap();
+    let all_ran = runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (far, _) = listener.accept().await.unwrap();
+        let trips = Arc::new(AtomicUsize::new(0));
+        for (mut stream, begins) in [(near, true), (far, false)] {
+            let trips = trips.clone();
+            gmp::spawn(async move {
+                if begins {
+                    stream.write_all(b"x").await.unwrap();
+                }
+                while stream.read_exact(&mut [0]).await.is_ok() {
+                    trips.fetch_add(1, SeqCst);
+                    let _gone = stream.write_all(b"x").await;
+                }
+            });
+        }
+        while trips.load(SeqCst) < 100 {
+            gmp::task::yield_now().await;
+        }
+        let hog = gmp::spawn(async {
+            let ran = Arc::new(AtomicUsize::new(0));
+            for _ in 0..QUEUED {
+                let ran = ran.clone();
+                gmp::spawn(async move { ran.fetch_add(1, SeqCst) });
+            }
+            let begun = Instant::now();
+            // The last one is this P's runnext, which is its own.
+            while ran.load(SeqCst) < QUEUED - 1 && begun.elapsed() < Duration::from_secs(20) {
+                std::hint::spin_loop();
+            }
+            ran.load(SeqCst) >= QUEUED - 1
+        });
+        hog.await.unwrap()
+    });
+    assert!(all_ran, "queued tasks are overtaken by events without end");
 }

@@ -46,6 +46,10 @@ pub(crate) const RUNNEXT_STREAK: u32 = 61;
 /// Rounds over all victims before a search gives up; runnext and timers only in the last. Go's.
 pub(crate) const STEAL_ROUNDS: u32 = 4;
 
+/// How many other shells an M looks at before it asks the poller, whether they stand still. Each look is
+/// a line that its owner writes all the time; eight of them cost about what the system call does. A guess.
+pub(crate) const STUCK_LOOKS: usize = 8;
+
 /// Events taken from the kernel in one go, unless the builder says otherwise. tokio's.
 pub(crate) const IO_EVENTS: usize = 1024;
 

@@ -3,7 +3,8 @@
 //!
 //! The order of `find_runnable` is Go's: due timers; every 61st slice the global queue; runnext and the
 //! local queue; the global queue; a look at the poller; stealing; then without a P: a second look at
-//! everything, the poller, sleep. Beyond Go, the poller and the clock are looked at under full load too.
+//! everything, the poller, sleep. Beyond Go, the poller and the clock are looked at under full load too, and
+//! queues that stand still come before the poller (`steal.rs`).
 //!
 //! Searcher's side of the protocol in `scheduler/mod.rs` ("parking"): give the permit up (visible in
 //! `npidle`), leave `nmspinning`, full fence, look at every source again.
@@ -18,7 +19,7 @@ use super::observe::trace::Event;
 use super::p::{Role, Shell, P};
 use super::sched::Sched;
 use super::spin::Spin;
-use super::steal::StealOrder;
+use super::steal::{StealOrder, Sticking};
 use crate::g::coop;
 use crate::g::id::Id;
 use crate::g::raw::G;
@@ -38,6 +39,7 @@ pub(super) struct Local {
     pub(super) spinning: bool,
     pub(super) rand: Rand,
     pub(super) order: StealOrder,
+    pub(super) sticking: Sticking,
     /// What the poller and the timers brought; empty between uses, so it allocates only while it grows.
     pub(super) ready: Vec<Waker>,
     pub(super) foreign: Vec<Waker>,
@@ -54,6 +56,7 @@ impl Local {
             spinning: false,
             rand: Rand::from_entropy(),
             order: StealOrder::new(),
+            sticking: Sticking::new(),
             ready: Vec::new(),
             foreign: Vec::new(),
             spin: Spin::new(spin_ns),
@@ -237,8 +240,13 @@ impl Sched {
         if let Some(g) = self.globrunqget(shell) {
             return Some((g, false));
         }
-        if self.netpoll.has_sources() && self.netpoll_look(local, Some(shell)) {
-            return self.runqget(shell);
+        if self.netpoll.has_sources() {
+            if let Some(g) = self.steal_from_stuck(local, shell) {
+                return Some((g, false));
+            }
+            if self.netpoll_look(local, Some(shell)) {
+                return self.runqget(shell);
+            }
         }
         None
     }

@@ -9,10 +9,16 @@
 //! would only tear a pair apart that hands over through it (Go sleeps 3 µs instead, without a look at
 //! what the owner does). The shell of a thread in `block_on` has no such grace: its owner runs no G; nor has
 //! one whose permit was taken away (`retake.rs`).
+//!
+//! **Before the poller.** An M with nothing of its own asks the poller before it searches, as in Go: new events
+//! are nearer than the rings of others. But while events keep coming it never searches, and what waits behind a
+//! poll that lasts, or behind a thread whose CPU the kernel has given to another, is overtaken by all of them
+//! (for milliseconds, on a machine with more threads than CPUs). So it first takes half of a ring whose owner
+//! has not moved since it last looked ([`Sticking`]).
 
 use std::time::{Duration, Instant};
 
-use super::limits::STEAL_ROUNDS;
+use super::limits::{STEAL_ROUNDS, STUCK_LOOKS};
 use super::observe::trace::Event;
 use super::p::{Role, Shell, P};
 use super::proc::Local;
@@ -62,6 +68,31 @@ impl StealOrder {
             at = (at + step) % n;
             this
         })
+    }
+}
+
+/// Where the owners of the other shells were when an M last looked.
+pub(super) struct Sticking {
+    ticks: Vec<u64>,
+    /// The shell that the next look begins with.
+    next: usize,
+}
+
+impl Sticking {
+    pub(super) fn new() -> Sticking {
+        Sticking { ticks: Vec::new(), next: 0 }
+    }
+
+    /// Has the owner of this shell not moved since the last look at it?
+    fn sticks(&mut self, p: &P) -> bool {
+        let index = p.id as usize;
+        if self.ticks.len() <= index {
+            // No shell has such a tick.
+            self.ticks.resize(index + 1, u64::MAX);
+        }
+        // Acquire: what the owner queued before this tick is visible.
+        let tick = p.tick.load(Acquire);
+        std::mem::replace(&mut self.ticks[index], tick) == tick
     }
 }
 
@@ -116,6 +147,26 @@ impl Sched {
             }
             if !self.globrunq.is_empty() || self.is_closed() {
                 return self.globrunq.get();
+            }
+        }
+        None
+    }
+
+    /// Half of a ring that is not getting shorter. Our own is empty.
+    pub(super) fn steal_from_stuck(&self, local: &mut Local, shell: Shell<'_>) -> Option<G> {
+        let sticking = &mut local.sticking;
+        let shells = self.nshells();
+        for _ in 0..shells.min(STUCK_LOOKS) {
+            sticking.next = (sticking.next + 1) % shells;
+            let victim = self.shell(sticking.next);
+            if std::ptr::eq(victim, shell.p()) || !sticking.sticks(victim) || victim.runq.len() == 0
+            {
+                continue;
+            }
+            if let Some(g) = self.runqsteal(shell, victim, false) {
+                shell.stats.steals.add(1);
+                self.trace(Event::Steal { from: victim.id });
+                return Some(g);
             }
         }
         None
