@@ -552,3 +552,40 @@ fn q_stuck_behind_events() {
     });
     assert!(all_ran, "queued tasks are overtaken by events without end");
 }
+
+/// A batch of timers that an M runs alone, as those before it were cheap: of two that fall due together each
+/// waits for the other inside of its poll.
+#[test]
+fn q_behind_cheap_timers() {
+    let runtime = threaded(2);
+    let met = runtime.block_on(async {
+        gmp::spawn(async {
+            for _ in 0..50 {
+                let at = gmp::time::Instant::now() + Duration::from_millis(1);
+                let cheap: Vec<_> =
+                    (0..20).map(|_| gmp::spawn(gmp::time::sleep_until(at))).collect();
+                for sleep in cheap {
+                    sleep.await.unwrap();
+                }
+            }
+            let at = gmp::time::Instant::now() + Duration::from_millis(1);
+            let there = Arc::new(AtomicUsize::new(0));
+            let pair = [there.clone(), there].map(|there| {
+                gmp::spawn(async move {
+                    gmp::time::sleep_until(at).await;
+                    there.fetch_add(1, SeqCst);
+                    let begun = Instant::now();
+                    while there.load(SeqCst) < 2 && begun.elapsed() < Duration::from_secs(20) {
+                        std::hint::spin_loop();
+                    }
+                    there.load(SeqCst) == 2
+                })
+            });
+            let [one, other] = pair;
+            one.await.unwrap() && other.await.unwrap()
+        })
+        .await
+        .unwrap()
+    });
+    assert!(met, "the second timer of two waits for the poll of the first");
+}

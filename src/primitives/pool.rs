@@ -40,6 +40,9 @@ const LARGEST: usize = 1024;
 const CLASSES: usize = LARGEST / GRAIN;
 /// The allocator aligns to this without being asked.
 const ALIGN: usize = 16;
+/// How much the allocator is shown at a time, see [`widen_heap`]: below the 64 KiB from which on glibc considers
+/// giving a heap's end back.
+const STRIDE: usize = 60 << 10;
 /// What all depots together keep, at most: a hundred thousand small Gs.
 const DEPOT_BYTES: usize = 16 << 20;
 
@@ -275,7 +278,29 @@ fn refill(pair: &Pair, class: usize) -> NonNull<u8> {
             pair.first.set(magazine.as_ptr(), batch(class));
         }
     }
-    pair.first.take().unwrap_or_else(|| fresh(layout_of(class)))
+    pair.first.take().unwrap_or_else(|| {
+        widen_heap(size(class));
+        fresh(layout_of(class))
+    })
+}
+
+/// One more block of so many bytes comes from the allocator. After each [`STRIDE`] of them it is shown how much
+/// more will be wanted: glibc lets the heap of a thread (any but the process's first) grow by just the pages that
+/// a block needs, with a system call for each, but keeps at its end what was taken there and given back.
+fn widen_heap(bytes: usize) {
+    std::thread_local! {
+        static SINCE: Cell<usize> = const { Cell::new(0) };
+    }
+    let since = SINCE.get() + bytes;
+    SINCE.set(since % STRIDE);
+    if since >= STRIDE && cfg!(all(target_env = "gnu", not(gmp_asan))) {
+        // SAFETY: neither zero nor too large, and a power of two.
+        let layout = unsafe { Layout::from_size_align_unchecked(STRIDE, ALIGN) };
+        // The optimiser removes pairs of calls that it sees through.
+        let memory = std::hint::black_box(fresh(layout));
+        // SAFETY: just allocated with this layout, and nobody's.
+        unsafe { std::alloc::dealloc(memory.as_ptr(), layout) };
+    }
 }
 
 /// The first magazine is full. False: this thread keeps nothing any more.

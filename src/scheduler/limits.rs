@@ -159,3 +159,6 @@ pub(crate) const SPIN_PROBE: u32 = 64;
 /// costs several microseconds, so a hundred apart it takes a few percent of a core at the worst. A lone
 /// timer is not held up by it.
 pub(crate) const TIMER_COALESCE: u64 = 100_000;
+
+/// Gs of a batch of timers between two looks at the clock, see `batch.rs`. A guess.
+pub(crate) const BATCH_CLOCK: u32 = 4;

@@ -46,6 +46,7 @@
 // `Runq::len` counts the ring, `Runq::is_empty` runnext too.
 #![allow(clippy::len_zero)]
 
+mod batch;
 pub(crate) mod blocking;
 pub(crate) mod config;
 pub(crate) mod context;

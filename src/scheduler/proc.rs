@@ -12,6 +12,7 @@
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use super::batch::Batches;
 use super::context;
 use super::hogs::Hog;
 use super::netpoll::Poller;
@@ -44,6 +45,7 @@ pub(super) struct Local {
     pub(super) ready: Vec<Waker>,
     pub(super) foreign: Vec<Waker>,
     spin: Spin,
+    pub(super) batches: Batches,
     /// What was polled last.
     pub(super) polled: Option<Id>,
     /// When this M got its P.
@@ -60,6 +62,7 @@ impl Local {
             ready: Vec::new(),
             foreign: Vec::new(),
             spin: Spin::new(spin_ns),
+            batches: Batches::new(),
             polled: None,
             busy_since: Instant::now(),
         }
@@ -82,7 +85,12 @@ impl Sched {
             // Looked up anew for each G: a poll may give the shell away.
             let Some(shell) = context::shell_of(self) else { return };
             match self.find_runnable(local, shell) {
-                Found::G(g, inherit) => self.run_found(local, g, inherit),
+                Found::G(g, inherit) => {
+                    self.run_found(local, g, inherit);
+                    if local.batches.any() {
+                        self.ran_of_batch(local);
+                    }
+                }
                 Found::NoP => return,
             }
         }
@@ -152,7 +160,12 @@ impl Sched {
         // Ordering(park): full fence between the count above and the looks below; pairs with the one in
         // `wakep`.
         fence(SeqCst);
-        let more = !self.globrunq.is_empty() || self.shells().any(|p| p.runq.len() > 0);
+        // A batch of timers that this M runs alone is no reason.
+        let alone = context::shell_of(self).filter(|_| local.batches.owes());
+        let more = !self.globrunq.is_empty()
+            || self
+                .shells()
+                .any(|p| p.runq.len() > 0 && alone.is_none_or(|own| !std::ptr::eq(p, own.p())));
         if more && !broken("no_resetspinning_wake") {
             self.wakep();
         }
@@ -323,16 +336,26 @@ impl Sched {
         }
         p.timers.check(now, &mut local.ready);
         let any = !local.ready.is_empty();
-        self.deliver(local, Some(shell));
+        self.deliver(local, Some(shell), true);
         any
     }
 
-    /// Queues what became ready. Foreign wakers may take their time, and this M does not search meanwhile:
+    /// Queues what became ready: by timers alone, or not. Foreign wakers may take their time, and this M does not search meanwhile:
     /// who counted on it would wait for them.
-    fn deliver(&self, local: &mut Local, shell: Option<Shell<'_>>) {
-        self.queue_wakers(shell, &mut local.ready, &mut local.foreign);
+    fn deliver(&self, local: &mut Local, shell: Option<Shell<'_>>, timers: bool) {
+        if self.put_wakers(shell, &mut local.ready, &mut local.foreign) {
+            match shell.filter(|_| timers) {
+                Some(shell) => self.timers_brought(local, shell),
+                None => self.wakep(),
+            }
+        }
         if local.foreign.is_empty() {
             return;
+        }
+        if local.batches.owes() {
+            // Nobody runs our ring meanwhile.
+            local.batches.end();
+            self.wakep();
         }
         if local.spinning {
             self.resetspinning(local);
@@ -346,7 +369,7 @@ impl Sched {
         self.netpoll_once(&mut poller, Some(Duration::ZERO), &mut local.ready);
         drop(poller);
         let any = !local.ready.is_empty();
-        self.deliver(local, shell);
+        self.deliver(local, shell, false);
         any
     }
 
@@ -515,12 +538,13 @@ impl Sched {
             self.netpoll_once(&mut poller, timeout, &mut local.ready);
             self.hook(&self.config.on_thread_unpark);
         }
+        let timers = local.ready.is_empty();
         self.publish_poll_until(0);
         if deadline != u64::MAX {
             self.poller_timers(local);
         }
         drop(poller);
-        self.back_from_poller(local, was_spinning)
+        self.back_from_poller(local, was_spinning, timers)
     }
 
     /// Timers of all shells, by the M that has the right to poll.
@@ -537,11 +561,13 @@ impl Sched {
         }
     }
 
-    /// What the poller and the timers brought is queued, with a permit if one is idle: it is the answer.
+    /// What the poller and the timers brought (`timers`: these alone) is queued, with a permit if one is idle:
+    /// it is the answer.
     pub(super) fn back_from_poller<'s>(
         &'s self,
         local: &mut Local,
         was_spinning: bool,
+        timers: bool,
     ) -> Option<&'s P> {
         let p = {
             let mut locked = self.lock.lock();
@@ -554,7 +580,7 @@ impl Sched {
                 let Some(shell) = context::shell_of(self) else {
                     unreachable!("acquirep just set the shell")
                 };
-                self.inject_wakers(Some(shell), &mut local.ready, &mut local.foreign);
+                self.deliver(local, Some(shell), timers);
                 // Looked up anew: foreign wakers may have given the shell away.
                 let shell = context::shell_of(self)?;
                 // With something to run this M is no searcher: it comes straight from the source.

@@ -148,6 +148,19 @@ impl Sched {
         wakers: &mut Vec<Waker>,
         foreign: &mut Vec<Waker>,
     ) {
+        if self.put_wakers(shell, wakers, foreign) {
+            self.wakep();
+        }
+    }
+
+    /// As [`queue_wakers`](Self::queue_wakers), but wakes no M. True: there is more than the one that the
+    /// caller runs first.
+    pub(super) fn put_wakers(
+        &self,
+        shell: Option<Shell<'_>>,
+        wakers: &mut Vec<Waker>,
+        foreign: &mut Vec<Waker>,
+    ) -> bool {
         #[cfg(feature = "deterministic")]
         if let Some(play) = &self.play {
             play.shuffle(wakers);
@@ -178,13 +191,11 @@ impl Sched {
             }
         }
         // The first one is ours: somebody else is wanted only if there are more.
-        if queued > 0 {
-            if shell.is_none_or(|shell| shell.runq.len() > 1) {
-                self.wakep();
-            } else {
-                self.leave_to_sysmon();
-            }
+        let more = queued > 0 && shell.is_none_or(|shell| shell.runq.len() > 1);
+        if queued > 0 && !more {
+            self.leave_to_sysmon();
         }
+        more
     }
 
     /// Foreign wakers: whatever they do to us by panicking stays here, and however long they take, sysmon

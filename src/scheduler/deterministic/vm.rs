@@ -277,7 +277,7 @@ impl Vm {
         if until != u64::MAX {
             sched.poller_timers(&mut self.local);
         }
-        match sched.back_from_poller(&mut self.local, was_spinning) {
+        match sched.back_from_poller(&mut self.local, was_spinning, false) {
             Some(p) => {
                 sched.acquirep(p);
                 Phase::Look
