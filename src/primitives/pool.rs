@@ -291,15 +291,17 @@ fn widen_heap(bytes: usize) {
     std::thread_local! {
         static SINCE: Cell<usize> = const { Cell::new(0) };
     }
+    const AHEAD: Layout = match Layout::from_size_align(STRIDE, ALIGN) {
+        Ok(layout) => layout,
+        Err(_) => panic!("ALIGN is a power of two"),
+    };
     let since = SINCE.get() + bytes;
     SINCE.set(since % STRIDE);
     if since >= STRIDE && cfg!(all(target_env = "gnu", not(gmp_asan))) {
-        // SAFETY: neither zero nor too large, and a power of two.
-        let layout = unsafe { Layout::from_size_align_unchecked(STRIDE, ALIGN) };
         // The optimiser removes pairs of calls that it sees through.
-        let memory = std::hint::black_box(fresh(layout));
+        let memory = std::hint::black_box(fresh(AHEAD));
         // SAFETY: just allocated with this layout, and nobody's.
-        unsafe { std::alloc::dealloc(memory.as_ptr(), layout) };
+        unsafe { std::alloc::dealloc(memory.as_ptr(), AHEAD) };
     }
 }
 

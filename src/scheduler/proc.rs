@@ -340,8 +340,8 @@ impl Sched {
         any
     }
 
-    /// Queues what became ready: by timers alone, or not. Foreign wakers may take their time, and this M does not search meanwhile:
-    /// who counted on it would wait for them.
+    /// Queues what became ready: by timers alone, or not. Foreign wakers may take their time, and this M does
+    /// not search meanwhile: who counted on it would wait for them.
     fn deliver(&self, local: &mut Local, shell: Option<Shell<'_>>, timers: bool) {
         if self.put_wakers(shell, &mut local.ready, &mut local.foreign) {
             match shell.filter(|_| timers) {
@@ -406,6 +406,7 @@ impl Sched {
             return false;
         }
         shell.stats.busy_ns.add(local.busy_since.elapsed().as_nanos() as u64);
+        local.batches.end();
         let p = self.releasep(shell);
         self.pidleput(&mut locked, p);
         let all_idle = locked.pidle.len() >= self.procs();
