@@ -343,7 +343,7 @@ impl Sched {
     /// Queues what became ready: by timers alone, or not. Foreign wakers may take their time, and this M does
     /// not search meanwhile: who counted on it would wait for them.
     fn deliver(&self, local: &mut Local, shell: Option<Shell<'_>>, timers: bool) {
-        if self.put_wakers(shell, &mut local.ready, &mut local.foreign) {
+        if self.queue_wakers(shell, &mut local.ready, &mut local.foreign) {
             match shell.filter(|_| timers) {
                 Some(shell) => self.timers_brought(local, shell),
                 None => self.wakep(),

@@ -135,27 +135,18 @@ impl Sched {
         wakers: &mut Vec<Waker>,
         foreign: &mut Vec<Waker>,
     ) {
-        self.queue_wakers(shell, wakers, foreign);
+        if self.queue_wakers(shell, wakers, foreign) {
+            self.wakep();
+        }
         if !foreign.is_empty() {
             self.wake_foreign(shell, foreign);
         }
     }
 
-    /// As [`inject_wakers`](Self::inject_wakers), but leaves foreign wakers to the caller.
+    /// As [`inject_wakers`](Self::inject_wakers), but leaves foreign wakers to the caller, and `wakep` too: true
+    /// if there is more than the one that the caller runs first.
+    #[must_use]
     pub(super) fn queue_wakers(
-        &self,
-        shell: Option<Shell<'_>>,
-        wakers: &mut Vec<Waker>,
-        foreign: &mut Vec<Waker>,
-    ) {
-        if self.put_wakers(shell, wakers, foreign) {
-            self.wakep();
-        }
-    }
-
-    /// As [`queue_wakers`](Self::queue_wakers), but wakes no M. True: there is more than the one that the
-    /// caller runs first.
-    pub(super) fn put_wakers(
         &self,
         shell: Option<Shell<'_>>,
         wakers: &mut Vec<Waker>,

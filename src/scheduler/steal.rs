@@ -140,8 +140,6 @@ impl Sched {
                     }
                 }
                 if let Some(g) = self.runqsteal(shell, victim, last) {
-                    shell.stats.steals.add(1);
-                    self.trace(Event::Steal { from: victim.id });
                     return Some(g);
                 }
             }
@@ -164,28 +162,31 @@ impl Sched {
                 continue;
             }
             if let Some(g) = self.runqsteal(shell, victim, false) {
-                shell.stats.steals.add(1);
-                self.trace(Event::Steal { from: victim.id });
                 return Some(g);
             }
         }
         None
     }
 
+    /// Half of the victim's ring, or, where that is allowed, its runnext.
     fn runqsteal(&self, shell: Shell<'_>, victim: &P, last: bool) -> Option<G> {
         let before = shell.runq.len();
-        if let Some(g) = victim.runq.steal_into(&shell.p().runq, shell.runq.room()) {
-            shell.stats.stolen.add(1 + shell.runq.len().saturating_sub(before) as u64);
-            return Some(g);
-        }
-        let may_take_next = match victim.role() {
-            Role::Root | Role::Blocked => true,
-            Role::Running => last && next_is_stuck(victim),
-            Role::Idle | Role::Alone => false,
-        };
-        let g = if may_take_next { victim.runq.take_next() } else { None };
-        shell.stats.stolen.add(u64::from(g.is_some()));
-        g
+        let g = victim.runq.steal_into(&shell.p().runq, shell.runq.room()).or_else(|| {
+            let may_take_next = match victim.role() {
+                Role::Root | Role::Blocked => true,
+                Role::Running => last && next_is_stuck(victim),
+                Role::Idle | Role::Alone => false,
+            };
+            if may_take_next {
+                victim.runq.take_next()
+            } else {
+                None
+            }
+        })?;
+        shell.stats.steals.add(1);
+        shell.stats.stolen.add(1 + shell.runq.len().saturating_sub(before) as u64);
+        self.trace(Event::Steal { from: victim.id });
+        Some(g)
     }
 
     /// Some of what is queued where its owner does not run it: half of the first such queue that has any.

@@ -298,7 +298,9 @@ impl Rounds {
     /// Queues what became ready. Foreign wakers may take their time, and sysmon has none.
     fn deliver(&mut self, sched: &SchedRef) -> bool {
         let any = !self.ready.is_empty();
-        sched.queue_wakers(None, &mut self.ready, &mut self.foreign);
+        if sched.queue_wakers(None, &mut self.ready, &mut self.foreign) {
+            sched.wakep();
+        }
         if !self.foreign.is_empty() {
             sched.send_errand(std::mem::take(&mut self.foreign));
         }
