@@ -367,3 +367,44 @@ fn many_closures_from_many_tasks() {
     });
     assert_eq!(sum, 124_750);
 }
+
+#[test]
+fn a_thread_that_could_not_be_made_gives_up_no_place_but_its_own() {
+    // The thread for a closure is refused, as the runtime ends while it is being made. Meanwhile an M that
+    // passed by has run the closure: the place among those who do was that one's, and it has left it.
+    const SUBMITTER: &str = "submitter";
+    let (naming_tx, naming) = channel();
+    let (go_on, going_on) = channel::<()>();
+    let going_on = Mutex::new(going_on);
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name_fn(move || {
+            if thread::current().name() == Some(SUBMITTER) {
+                naming_tx.send(()).unwrap();
+                going_on.lock().unwrap().recv().unwrap();
+            }
+            "m".to_owned()
+        })
+        .build()
+        .unwrap();
+    // The only M is busy.
+    let (busy_tx, busy) = channel();
+    let (free, freed) = channel::<()>();
+    let task = runtime.spawn(async move {
+        busy_tx.send(()).unwrap();
+        freed.recv_timeout(PATIENCE).unwrap();
+    });
+    busy.recv_timeout(PATIENCE).unwrap();
+    let handle = runtime.handle().clone();
+    let submitter = thread::Builder::new()
+        .name(SUBMITTER.to_owned())
+        .spawn(move || handle.spawn_blocking(|| thread::current().name().map(str::to_owned)))
+        .unwrap();
+    naming.recv_timeout(PATIENCE).unwrap();
+    free.send(()).unwrap();
+    runtime.block_on(task).unwrap();
+    within_patience(move || drop(runtime));
+    go_on.send(()).unwrap();
+    let closure = submitter.join().expect("nothing is amiss with the submission");
+    assert_eq!(smol::block_on(closure).unwrap().as_deref(), Some("m"));
+}

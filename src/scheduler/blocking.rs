@@ -16,6 +16,8 @@
 //!    M sleeps in the poller, it keeps the place, and that M is called (`poller_called`, then a break of its
 //!    sleep): it leaves the poller, runs the closure, and before it sleeps elsewhere it takes a permit and goes
 //!    back to polling (`poller_left`). If all Ms there are may be busy for ever, the submitter is told instead.
+//!    All that holds as long as the place is still reserved for the M that could not be made: one that passed by
+//!    may have taken it meanwhile, and it is that one's to give up. So each reservation has a number of its own.
 //! 5. **End**: once the scheduler is closed, closures that nobody has begun are cancelled. An M that is on
 //!    its way has begun: it runs one closure, whenever it gets there, and cancels the rest. So until it has
 //!    taken its place (`blocking_starting`) nobody else takes anything away.
@@ -31,6 +33,7 @@ use std::task::{Context, Poll};
 
 use crossbeam_queue::SegQueue;
 
+use super::m::M;
 use super::sched::{alloc_g, dealloc_g, Locked, Sched, SchedRef};
 use super::start::First;
 use crate::g::cell::{Header, Place};
@@ -38,10 +41,19 @@ use crate::g::join::JoinHandle;
 use crate::g::raw::{new_g, G};
 use crate::g::{block, coop, id, Schedule};
 use crate::primitives::sync::atomic::Ordering::{Acquire, Relaxed};
+use crate::primitives::sync::Arc;
 
 /// Closures that wait for an M.
 pub(super) struct Blocking {
     queue: SegQueue<G>,
+}
+
+/// A place among those who run closures, reserved for an M that is on its way to it.
+struct Start {
+    /// An idle M; without one, an M is to be made.
+    m: Option<Arc<M>>,
+    /// Which reservation this is.
+    number: u64,
 }
 
 impl Blocking {
@@ -118,7 +130,7 @@ impl Sched {
     fn submit_blocking(&self, g: G) -> std::io::Result<()> {
         self.closure_begins();
         self.blocking.queue.push(g);
-        let m = {
+        let start = {
             let mut locked = self.lock.lock();
             if self.is_closed() {
                 drop(locked);
@@ -126,31 +138,25 @@ impl Sched {
                 return Ok(());
             }
             match self.begin_blocking(&mut locked) {
-                Some(m) => m,
+                Some(start) => start,
                 None => return Ok(()),
             }
         };
-        self.start_blocking(m)
+        self.start_blocking(start)
     }
 
-    /// Reserves a place among those who run closures, if one is needed and free: with an idle M, or with
-    /// none, to be made.
-    fn begin_blocking(
-        &self,
-        locked: &mut Locked,
-    ) -> Option<Option<crate::primitives::sync::Arc<super::m::M>>> {
-        if locked.blocking_starting || locked.nblocking >= self.config.max_blocking {
+    /// Reserves a place among those who run closures, if one is needed and free.
+    fn begin_blocking(&self, locked: &mut Locked) -> Option<Start> {
+        if locked.blocking_starting.is_some() || locked.nblocking >= self.config.max_blocking {
             return None;
         }
-        locked.blocking_starting = true;
+        locked.blocking_starts += 1;
+        locked.blocking_starting = Some(locked.blocking_starts);
         locked.nblocking += 1;
-        Some(locked.midle.pop())
+        Some(Start { m: locked.midle.pop(), number: locked.blocking_starts })
     }
 
-    fn start_blocking(
-        &self,
-        m: Option<crate::primitives::sync::Arc<super::m::M>>,
-    ) -> std::io::Result<()> {
+    fn start_blocking(&self, Start { m, number }: Start) -> std::io::Result<()> {
         if let Some(m) = m {
             m.note.wakeup();
             return Ok(());
@@ -158,6 +164,10 @@ impl Sched {
         self.newm(First::Look).or_else(|error| {
             let alone = {
                 let mut locked = self.lock.lock();
+                if locked.blocking_starting != Some(number) {
+                    // An M that passed by has taken the place, and runs closures as the new one would have.
+                    return Ok(());
+                }
                 // Acquire: nothing rides on it. If that M wakes up just now, it finds the flag next time.
                 if locked.nblocking == 1 && self.poll_until.load(Acquire) != 0 && !self.is_closed()
                 {
@@ -167,7 +177,7 @@ impl Sched {
                     self.netpoll.wake();
                     return Ok(());
                 }
-                locked.blocking_starting = false;
+                locked.blocking_starting = None;
                 locked.nblocking -= 1;
                 locked.nblocking == 0
             };
@@ -183,7 +193,7 @@ impl Sched {
 
     /// Must an M that is about to sleep look at the closures first? Under the lock.
     pub(super) fn blocking_waits(&self, locked: &Locked) -> bool {
-        locked.blocking_starting && !self.blocking.queue.is_empty()
+        locked.blocking_starting.is_some() && !self.blocking.queue.is_empty()
     }
 
     /// Runs closures on this M, which has no P, for as long as there are any. Called by every M that woke
@@ -208,14 +218,14 @@ impl Sched {
         // Relaxed: under the lock.
         self.poller_called.store(false, Relaxed);
         // Somebody else may have come first.
-        locked.poller_left = locked.blocking_starting;
+        locked.poller_left = locked.blocking_starting.is_some();
         locked.poller_left
     }
 
     /// Were we started for this? Whoever comes first takes the place.
     pub(super) fn take_blocking_place(&self) -> bool {
         let mut locked = self.lock.lock();
-        std::mem::take(&mut locked.blocking_starting)
+        locked.blocking_starting.take().is_some()
     }
 
     /// Runs the next closure. False: there is none, and the place is given up.
@@ -240,9 +250,9 @@ impl Sched {
                 let mut locked = self.lock.lock();
                 self.begin_blocking(&mut locked)
             };
-            if let Some(m) = next {
+            if let Some(start) = next {
                 // Without a thread for it, we run them one after the other.
-                if let Err(error) = self.start_blocking(m) {
+                if let Err(error) = self.start_blocking(start) {
                     self.warn_no_thread(&error);
                 }
             }
@@ -262,7 +272,7 @@ impl Sched {
 
     /// Step 5: drops closures that have not begun; their handles say "cancelled".
     pub(super) fn cancel_blocking(&self) {
-        if !self.lock.lock().blocking_starting {
+        if self.lock.lock().blocking_starting.is_none() {
             self.cancel_blocking_left();
         }
     }

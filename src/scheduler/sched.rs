@@ -126,8 +126,10 @@ pub(super) struct Locked {
     pub(super) nmarked: usize,
     /// Ms that run blocking closures, or are on the way to.
     pub(super) nblocking: usize,
-    /// One of those has been started and has not yet taken a closure.
-    pub(super) blocking_starting: bool,
+    /// One of those has been started and has not yet taken its place: the number of that start.
+    pub(super) blocking_starting: Option<u64>,
+    /// How many of them were started, and so the number of the last start.
+    pub(super) blocking_starts: u64,
     /// The M that slept in the poller has left it for a closure, and nobody was there to sleep instead.
     pub(super) poller_left: bool,
     /// current_thread: callers of `block_on` that wait for the P.
@@ -190,7 +192,8 @@ impl Sched {
                 remainder_left: false,
                 nmarked: 0,
                 nblocking: 0,
-                blocking_starting: false,
+                blocking_starting: None,
+                blocking_starts: 0,
                 poller_left: false,
                 drivers: Vec::new(),
                 closer: None,
