@@ -5,6 +5,8 @@ pub(crate) mod sync;
 
 pub(crate) mod appendvec;
 pub(crate) mod atomic_waker;
+#[cfg(feature = "__scheduler")]
+pub(crate) mod early;
 pub(crate) mod foreign;
 #[cfg(any(all(test, not(gmp_loom)), gmp_fuzz))]
 pub(crate) mod fuzz;

@@ -17,6 +17,7 @@ use crate::scheduler::observe::longpoll::LongPoll;
 use crate::scheduler::observe::ObserveConfig;
 use crate::scheduler::procs;
 use crate::scheduler::sched::Sched;
+use crate::scheduler::start::first_thread;
 
 /// Configures a [`Runtime`].
 ///
@@ -613,14 +614,13 @@ impl Builder {
             on_thread_park: self.on_thread_park.clone(),
             on_thread_unpark: self.on_thread_unpark.clone(),
         };
-        let flavor = config.flavor;
+        let thread = match config.flavor {
+            Flavor::MultiThread if !self.played() => Some(first_thread(&config)?),
+            _ => None,
+        };
         let handle = Handle::new(Sched::new(procs, config)?);
-        if flavor == Flavor::MultiThread && !self.played() {
-            if let Err(error) = handle.sched.first_m() {
-                // It may have a sysmon already, for whoever watches.
-                crate::scheduler::shutdown::shutdown(&handle.sched, Some(Duration::ZERO));
-                return Err(error);
-            }
+        if let Some(thread) = thread {
+            handle.sched.first_m(thread);
         }
         Ok(handle)
     }

@@ -10,7 +10,8 @@ use crate::g::block;
 use crate::g::join::JoinHandle;
 use crate::scheduler::config::Flavor;
 use crate::scheduler::ready::newproc;
-use crate::scheduler::{blocking, driver, root, shutdown};
+use crate::scheduler::shutdown::{shutdown, Ended};
+use crate::scheduler::{blocking, driver, root};
 
 /// A runtime. Dropping it ends it: tasks are dropped where they wait, blocking closures that run are
 /// waited for.
@@ -35,6 +36,8 @@ use crate::scheduler::{blocking, driver, root, shutdown};
 #[derive(Debug)]
 pub struct Runtime {
     handle: Handle,
+    /// Dropped after the handle, and joined then.
+    ended: Ended,
 }
 
 impl Runtime {
@@ -49,7 +52,7 @@ impl Runtime {
     }
 
     pub(super) fn from_handle(handle: Handle) -> Runtime {
-        Runtime { handle }
+        Runtime { handle, ended: Ended::default() }
     }
 
     /// A handle to spawn from anywhere; it may be cloned and outlive the runtime.
@@ -103,8 +106,14 @@ impl Runtime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let main = newproc(&self.handle.sched, future, Location::caller());
-        match self.block_on(main) {
+        let sched = &self.handle.sched;
+        let result = match sched.config.flavor {
+            Flavor::CurrentThread => {
+                driver::block_on(sched, newproc(sched, future, Location::caller()))
+            }
+            Flavor::MultiThread => root::block_on_spawned(sched, future, Location::caller()),
+        };
+        match result {
             Ok(output) => output,
             Err(error) => match error.try_into_panic() {
                 Ok(payload) => std::panic::resume_unwind(payload),
@@ -144,17 +153,17 @@ impl Runtime {
     /// # Panics
     ///
     /// Inside of a task or of `block_on`, unless the duration is zero.
-    pub fn shutdown_timeout(self, duration: Duration) {
+    pub fn shutdown_timeout(mut self, duration: Duration) {
         if !duration.is_zero() {
             assert_may_drop();
         }
-        shutdown::shutdown(&self.handle.sched, Some(duration));
+        self.ended = shutdown(&self.handle.sched, Some(duration));
         // What is left of the drop finds the scheduler closed.
     }
 
     /// Ends the runtime without waiting. Allowed inside of a task.
-    pub fn shutdown_background(self) {
-        shutdown::shutdown(&self.handle.sched, Some(Duration::ZERO));
+    pub fn shutdown_background(mut self) {
+        self.ended = shutdown(&self.handle.sched, Some(Duration::ZERO));
     }
 }
 
@@ -175,11 +184,11 @@ impl Drop for Runtime {
         if !block::may_block() {
             // Before anything else: the tasks must not be lost in silence, so they are dropped all the
             // same, without waiting.
-            shutdown::shutdown(&self.handle.sched, Some(Duration::ZERO));
+            self.ended = shutdown(&self.handle.sched, Some(Duration::ZERO));
             assert_may_drop();
             return;
         }
-        shutdown::shutdown(&self.handle.sched, None);
+        self.ended = shutdown(&self.handle.sched, None);
     }
 }
 

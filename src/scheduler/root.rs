@@ -8,15 +8,18 @@
 //! it, and busy Ms come for its Gs at every 61st slice (`fair_look`).
 
 use std::future::Future;
+use std::panic::Location;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::context;
 use super::p::{Role, Shell, P};
+use super::ready::newproc;
 use super::sched::{PPtr, Sched, SchedRef};
 use super::spin::Spin;
 use super::sysmon::StandIn;
+use crate::g::join::JoinError;
 use crate::g::{block, coop};
 use crate::primitives::note::Note;
 use crate::primitives::sync::atomic::Ordering::Relaxed;
@@ -59,31 +62,47 @@ pub(super) fn assert_may_block_on() {
 /// Runs the future to its end on this thread. Panics inside of a runtime's task.
 #[track_caller]
 pub(crate) fn block_on<F: Future>(sched: &SchedRef, future: F) -> F::Output {
+    block_on_made(sched, |_| future)
+}
+
+/// Runs the future as a G, and waits for it on this thread. Panics as `block_on`.
+#[track_caller]
+pub(crate) fn block_on_spawned<F>(
+    sched: &SchedRef,
+    future: F,
+    spawned_at: &'static Location<'static>,
+) -> Result<F::Output, JoinError>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    block_on_made(sched, |stand_in| {
+        // Before an M can have the G: from here on nothing but our own code runs until we sleep.
+        stand_in.begin();
+        newproc(sched, future, spawned_at)
+    })
+}
+
+#[track_caller]
+fn block_on_made<F: Future>(sched: &SchedRef, make: impl FnOnce(&mut StandIn) -> F) -> F::Output {
     assert_may_block_on();
     let _entered = context::enter(sched);
     let _driving = block::forbid();
     let _root = RootShell::acquire(sched);
     let root = Arc::new(Root { note: Note::new(), poller: None });
     let waker = Waker::from(root.clone());
-    let mut future = pin!(future);
+    let mut stand_in = StandIn::new(sched);
+    let mut future = pin!(make(&mut stand_in));
     #[cfg(feature = "deterministic")]
     if let Some(play) = &sched.play {
         return play.root(sched, &root.note, || poll_once(future.as_mut(), &waker));
     }
     let mut spin = Spin::new(sched.config.spin_ns);
-    let mut stand_in = StandIn::new();
-    let mut waited = false;
     loop {
         if let Poll::Ready(output) = poll_once(future.as_mut(), &waker) {
             return output;
         }
-        // Not the first time: a future that waits once, for the end of `main`, may wait for long, and an M
-        // that is just being started may want this very CPU.
-        if waited {
-            spin.until(|| root.note.is_notified());
-        }
-        waited = true;
-        stand_in.sleep(sched, &root.note);
+        stand_in.sleep(&root.note, &mut spin);
     }
 }
 

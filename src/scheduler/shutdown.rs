@@ -14,10 +14,12 @@
 //!    dropped on its thread alone (`may_cancel_here`).
 //! 4. **Closures**: those not begun are dropped, those running are waited for like Ms. The one that an M is on
 //!    its way to is begun (step 5 of `blocking.rs`).
-//! 5. **Join**: the closer waits for all Ms, for as long as it was told to, and joins their threads.
+//! 5. **Wait**: the closer waits until all Ms have done their part, for as long as it was told to.
 //! 6. **Remainder** (the closer, or the last M if the closer did not wait for it): one more walk, for threads that spawned meanwhile; the global queue;
 //!    timers and I/O sources, whose waiters (on other executors) are woken to see the end; the stocks of
 //!    references of shells that nobody owns.
+//! 7. **Join** ([`Ended`]): the threads of those Ms, and sysmon. Last, and best after the closer has let go of the
+//!    scheduler: its memory and its files are then given back while the kernel ends the threads.
 //!
 //! A G that never leaves its poll keeps its M, which finishes steps 2 and 3 for itself when it comes back.
 
@@ -32,14 +34,32 @@ use crate::primitives::foreign;
 use crate::primitives::sync::atomic::{fence, Ordering::SeqCst};
 use crate::primitives::sync::{broken, thread};
 
+/// The threads of a scheduler that has ended. They have nothing left to do, and are joined when this is
+/// dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        for join in self.threads.drain(..) {
+            if join.thread().id() != thread::current().id() {
+                // An M's thread never panics: hooks and tasks are caught.
+                let _ended = join.join();
+            }
+        }
+    }
+}
+
 /// Shuts the scheduler down. Waits for its threads until `timeout` has passed; `None` waits for ever.
-pub(crate) fn shutdown(sched: &SchedRef, timeout: Option<Duration>) {
+pub(crate) fn shutdown(sched: &SchedRef, timeout: Option<Duration>) -> Ended {
     // A time-out that no clock can hold is as good as none.
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let (idle, drivers) = {
         let mut locked = sched.lock.lock();
         if sched.is_closed() {
-            return;
+            return Ended::default();
         }
         sched.close();
         locked.closer = Some(thread::current());
@@ -66,16 +86,18 @@ pub(crate) fn shutdown(sched: &SchedRef, timeout: Option<Duration>) {
             Some(play) => play.to_the_end(sched),
             None => wait,
         };
-        if wait && sched.has_ms() {
+        let ended = if wait && sched.has_ms() {
             // Theirs to do, on their threads.
-            sched.await_ms(deadline);
-        }
+            sched.await_ms(deadline)
+        } else {
+            Ended::default()
+        };
         sched.cancel_all();
         sched.trace_at_end();
-        if sched.leave_remainder() {
-            return;
+        if !sched.leave_remainder() {
+            sched.remainder();
         }
-        sched.remainder();
+        ended
     }
 }
 
@@ -85,7 +107,7 @@ impl Sched {
     }
 
     /// Step 5.
-    fn await_ms(&self, deadline: Option<Instant>) {
+    fn await_ms(&self, deadline: Option<Instant>) -> Ended {
         let threads = loop {
             let mut locked = self.lock.lock();
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
@@ -97,16 +119,13 @@ impl Sched {
             match left {
                 None => thread::park(),
                 // Detached: their handles go with the scheduler's memory.
-                Some(left) if left.is_zero() => return,
+                Some(left) if left.is_zero() => return Ended::default(),
                 Some(left) => thread::park_timeout(left),
             }
         };
         let sysmon = self.lock.lock().sysmon.take();
-        for join in threads.into_iter().filter_map(|thread| thread.join).chain(sysmon) {
-            if join.thread().id() != thread::current().id() {
-                // An M's thread never panics: hooks and tasks are caught.
-                let _ended = join.join();
-            }
+        Ended {
+            threads: threads.into_iter().filter_map(|thread| thread.join).chain(sysmon).collect(),
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use super::config::{Flavor, Hook};
+use super::config::{Config, Flavor, Hook};
 use super::context;
 use super::limits::DEFAULT_THREAD_NAME;
 use super::m::M;
@@ -13,6 +13,7 @@ use super::observe::trace::Event;
 use super::p::P;
 use super::proc::Local;
 use super::sched::{Sched, SchedRef, Thread};
+use crate::primitives::early::EarlyThread;
 use crate::primitives::foreign;
 use crate::primitives::sync::atomic::Ordering::Relaxed;
 use crate::primitives::sync::{broken, thread, Arc};
@@ -32,27 +33,51 @@ pub(super) enum First<'a> {
     P(&'a P, bool),
     /// Look for closures and errands.
     Look,
-    /// Sleep: it is on the list of idle Ms before its thread is.
-    Sleep,
+}
+
+/// The thread of a runtime's first M: made before the scheduler is, and then told of it.
+pub(crate) type FirstThread = EarlyThread<(SchedRef, Arc<M>)>;
+
+/// Starts the thread of the one M that a runtime begins with. So a process that cannot have a thread hears
+/// of it here, and not from tasks that never run; and the first task finds an M that sleeps.
+pub(crate) fn first_thread(config: &Config) -> io::Result<FirstThread> {
+    EarlyThread::spawn(thread_builder(config), |(sched, m)| mstart(sched, m, true)).map_err(
+        |error| {
+            io::Error::new(error.kind(), format!("cannot start the first worker thread: {error}"))
+        },
+    )
+}
+
+/// A thread as the builder of the runtime wants it. Calls foreign code.
+fn thread_builder(config: &Config) -> thread::Builder {
+    // The builder's function may panic, and it may answer what std refuses by a panic of its own (a zero
+    // byte): neither is a reason to lose a P.
+    let name = match foreign::call(|| (config.thread_name)()) {
+        Some(name) => name.replace('\0', ""),
+        None => DEFAULT_THREAD_NAME.to_owned(),
+    };
+    let builder = thread::Builder::new().name(name);
+    match config.stack_size {
+        Some(bytes) => builder.stack_size(bytes),
+        None => builder,
+    }
 }
 
 impl Sched {
-    /// Makes the one M that a runtime begins with. So a process that cannot have a thread hears of it
-    /// here, and not from tasks that never run; and the first task finds an M that sleeps.
-    pub(crate) fn first_m(&self) -> io::Result<()> {
-        self.newm(First::Sleep).map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot start the first worker thread: {error}"))
-        })
+    /// The M that a runtime begins with. It is on the list of idle Ms before its thread sleeps.
+    pub(crate) fn first_m(&self, thread: FirstThread) {
+        let m = Arc::new(M::new());
+        let mut locked = self.lock.lock();
+        locked.midle.push(m.clone());
+        let join = Some(thread.begin((self.owned_ref(), m.clone())));
+        locked.threads.push(Thread { m, join });
     }
 
     /// Go's `newm`: a new thread.
     pub(super) fn newm(&self, first: First<'_>) -> io::Result<()> {
         let sched = self.owned_ref();
         // Foreign code, so before anything is entered anywhere.
-        let mut builder = thread::Builder::new().name(self.thread_name());
-        if let Some(bytes) = self.config.stack_size {
-            builder = builder.stack_size(bytes);
-        }
+        let builder = thread_builder(&self.config);
         let m = {
             let mut locked = self.lock.lock();
             let most = self.config.max_threads;
@@ -67,15 +92,11 @@ impl Sched {
             }
             let m = Arc::new(M::new());
             locked.threads.push(Thread { m: m.clone(), join: None });
-            if let First::Sleep = first {
-                locked.midle.push(m.clone());
-            }
             m
         };
         if let First::P(p, spinning) = first {
             m.give(p, spinning);
         }
-        let asleep = matches!(first, First::Sleep);
         #[cfg(feature = "deterministic")]
         if let Some(play) = &self.play {
             play.newm(m);
@@ -83,7 +104,7 @@ impl Sched {
         }
         let spawned = {
             let m = m.clone();
-            builder.spawn(move || mstart(sched, m, asleep))
+            builder.spawn(move || mstart(sched, m, false))
         };
         let mut locked = self.lock.lock();
         let slot = locked.threads.iter().position(|t| Arc::ptr_eq(&t.m, &m));
@@ -101,20 +122,9 @@ impl Sched {
                 if let Some(slot) = slot {
                     locked.threads.swap_remove(slot);
                 }
-                // Nobody has taken it from there: its runtime is still being built.
-                locked.midle.retain(|idle| !Arc::ptr_eq(idle, &m));
                 self.tell_closer(&mut locked);
                 Err(error)
             }
-        }
-    }
-
-    /// What the builder's function calls the next thread. It may panic, and it may answer what std
-    /// refuses by a panic of its own (a zero byte): neither is a reason to lose a P.
-    fn thread_name(&self) -> String {
-        match foreign::call(|| (self.config.thread_name)()) {
-            Some(name) => name.replace('\0', ""),
-            None => DEFAULT_THREAD_NAME.to_owned(),
         }
     }
 

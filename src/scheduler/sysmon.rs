@@ -17,7 +17,8 @@
 //! before there is a sysmon sleeps for the first millisecond with a time-out ([`StandIn`]): what is left to
 //! sysmon meanwhile is noted under `sched.lock`, and the thread is started when the time is over. If the
 //! root is woken before, it starts it only if something still waits; else the next that has something to
-//! leave does, as if nobody had stood in.
+//! leave does, as if nobody had stood in. It counts as standing in from before its spin, and where the root is a
+//! G (`block_on_spawned`) from before that G is there: until it sleeps it runs no code but ours, so it will.
 //!
 //! `sysmon_wants` is what others go by when they leave something to it: [`START`] if there is no sysmon
 //! yet, so a program that never leaves it anything does not pay for the thread; [`WORK`] if it sleeps long
@@ -33,6 +34,7 @@ use super::limits::{
 };
 use super::procs::DefaultProcs;
 use super::sched::{Sched, SchedRef};
+use super::spin::Spin;
 use super::watch::{Look, Watch};
 use crate::primitives::note::Note;
 use crate::primitives::sync::atomic::{
@@ -172,32 +174,57 @@ fn sysmon(sched: &SchedRef) {
 }
 
 /// A root that sleeps in sysmon's place, for the first millisecond of a `block_on`. See the module's text.
-pub(super) struct StandIn {
-    /// From the first sleep on.
+pub(super) struct StandIn<'a> {
+    sched: &'a Sched,
+    /// From the first time on.
     until: Option<Instant>,
+    /// Counted in `stand_ins`.
+    stands: bool,
 }
 
-impl StandIn {
-    pub(super) fn new() -> StandIn {
-        StandIn { until: None }
+impl<'a> StandIn<'a> {
+    pub(super) fn new(sched: &'a Sched) -> StandIn<'a> {
+        StandIn { sched, until: None, stands: false }
     }
 
-    /// Sleeps until the note is woken.
-    pub(super) fn sleep(&mut self, sched: &Sched, note: &Note) {
+    /// Stands in from here on, if anybody has to. Until it sleeps, the thread runs no code but ours.
+    pub(super) fn begin(&mut self) {
         // Relaxed: as its writers; mostly there is a sysmon, or never will be one.
-        if sched.sysmon_wants.load(Relaxed) == START {
-            let now = Instant::now();
-            let until = *self.until.get_or_insert(now + SYSMON_STAND_IN);
-            if now < until {
-                sched.lock.lock().stand_ins += 1;
-                let woken = note.sleep_timeout(until - now);
-                sched.end_stand_in(woken);
-                if woken {
-                    return;
-                }
+        if self.stands || self.sched.sysmon_wants.load(Relaxed) != START {
+            return;
+        }
+        let now = Instant::now();
+        if now < *self.until.get_or_insert(now + SYSMON_STAND_IN) {
+            self.sched.lock.lock().stand_ins += 1;
+            self.stands = true;
+        }
+    }
+
+    /// Waits until the note is woken: awake for as long as `spin` finds that worth it, then asleep.
+    pub(super) fn sleep(&mut self, note: &Note, spin: &mut Spin) {
+        self.begin();
+        spin.until(|| note.is_notified());
+        if let Some(until) = self.until.filter(|_| self.stands) {
+            let woken = note.sleep_timeout(until.saturating_duration_since(Instant::now()));
+            self.end(woken);
+            if woken {
+                return;
             }
         }
         note.sleep();
+    }
+
+    fn end(&mut self, woken: bool) {
+        self.stands = false;
+        self.sched.end_stand_in(woken);
+    }
+}
+
+impl Drop for StandIn<'_> {
+    fn drop(&mut self) {
+        if self.stands {
+            self.end(true);
+        }
     }
 }
 
