@@ -41,6 +41,10 @@ pub(crate) struct Ended {
     threads: Vec<thread::JoinHandle<()>>,
 }
 
+// Who unwinds leaves them as they are.
+impl std::panic::UnwindSafe for Ended {}
+impl std::panic::RefUnwindSafe for Ended {}
+
 impl Drop for Ended {
     fn drop(&mut self) {
         for join in self.threads.drain(..) {

@@ -18,11 +18,8 @@ use std::task::Waker;
 use super::entry::{Claim, Node};
 use super::LAST_TICK;
 use crate::primitives::sync::broken;
+use crate::scheduler::limits::TIMER_SLOT_BITS as SLOT_BITS;
 
-/// Bits of a tick that one level resolves. Level 0 spans 4 ms, level 1 a second, level 2 five minutes. Each
-/// level that a node moves down is a node fetched from memory, where there are many: 100,000 sleeps of up to
-/// half a second took 9 % more with 6 bits, where one of 100 ms begins on level 2. (loom's stacks are small.)
-const SLOT_BITS: u32 = if cfg!(all(test, gmp_loom)) { 6 } else { 8 };
 const SLOTS: usize = 1 << SLOT_BITS;
 
 /// Enough levels for every tick, so that no deadline is further away than the wheel is wide.
