@@ -10,7 +10,7 @@
 use std::io;
 
 use super::note::Note;
-use super::sync::{thread, Arc, Mutex};
+use super::sync::{broken, thread, Arc, Mutex};
 
 /// What a thread and its maker share.
 struct Begin<T> {
@@ -48,6 +48,9 @@ impl<T: Send + 'static> EarlyThread<T> {
 
     /// Gives it its work.
     pub(crate) fn begin(mut self, work: T) -> thread::JoinHandle<()> {
+        if broken("early_wakes_first") {
+            self.begin.note.wakeup();
+        }
         *self.begin.work.lock() = Some(work);
         self.begin.note.wakeup();
         self.join.take().expect("taken here only")
@@ -96,5 +99,32 @@ mod tests {
         drop(early);
         // Its end of the channel went with it, unused.
         assert!(rx.try_recv() == Err(std::sync::mpsc::TryRecvError::Disconnected));
+    }
+}
+
+#[cfg(all(test, gmp_loom))]
+mod models {
+    use super::*;
+    use crate::primitives::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    /// Work given, or not, to a thread on its way up. Break: `early_wakes_first`.
+    #[test]
+    fn early_thread() {
+        for give in [true, false] {
+            loom::model(move || {
+                let worked = Arc::new(AtomicBool::new(false));
+                let early = EarlyThread::spawn(thread::Builder::new(), {
+                    let worked = worked.clone();
+                    move |()| worked.store(true, Relaxed)
+                })
+                .unwrap();
+                if give {
+                    early.begin(()).join().unwrap();
+                } else {
+                    drop(early);
+                }
+                assert_eq!(worked.load(Relaxed), give, "work lost");
+            });
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The owner of a runtime.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
@@ -33,11 +34,16 @@ use crate::scheduler::{blocking, driver, root};
 /// });
 /// assert_eq!(answer, 42);
 /// ```
-#[derive(Debug)]
 pub struct Runtime {
     handle: Handle,
     /// Dropped after the handle, and joined then.
     ended: Ended,
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("handle", &self.handle).finish_non_exhaustive()
+    }
 }
 
 impl Runtime {

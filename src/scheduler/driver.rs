@@ -185,7 +185,7 @@ impl Driver<'_> {
     /// `UnhandledPanic::ShutdownRuntime`: ends the scheduler and whoever is in `block_on`.
     #[cold]
     fn end_by_panic(&self) -> ! {
-        super::shutdown::shutdown(self.sched, Some(Duration::ZERO));
+        let _none = super::shutdown::shutdown(self.sched, Some(Duration::ZERO));
         panic!(
             "a spawned task panicked and the runtime is configured to shut down on unhandled panic"
         );

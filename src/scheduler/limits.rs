@@ -163,11 +163,7 @@ pub(crate) const TIMER_COALESCE: u64 = 100_000;
 /// Bits of a tick of 16 us that one level of the timer wheel resolves: level 0 spans 4 ms, level 1 a second, level
 /// 2 five minutes. Each level that a timer moves down is memory fetched, where there are many of them: 100,000
 /// sleeps of up to half a second took 9 % more CPU with 6 bits, where one of 100 ms begins on level 2.
-#[cfg(not(all(test, gmp_loom)))]
 pub(crate) const TIMER_SLOT_BITS: u32 = 8;
-// loom's stacks are small.
-#[cfg(all(test, gmp_loom))]
-pub(crate) const TIMER_SLOT_BITS: u32 = 6;
 
 /// Gs of a batch of timers between two looks at the clock, see `batch.rs`. A guess.
 pub(crate) const BATCH_CLOCK: u32 = 4;

@@ -1,6 +1,6 @@
 //! The M: an OS thread that runs Gs while it has a P, and blocking closures while it has none.
 //!
-//! Life: `newm` makes it with the P (or the errand) that it was made for, the first one asleep; when it has
+//! Life: `newm` makes it with the P (or the errand) that it was made for, `first_m` the first one asleep; when it has
 //! nothing to do it puts itself on `sched.midle` and sleeps on its note; `startm` and `spawn_blocking` take it
 //! from there; beyond `procs` parked ones, an M that slept for the keep-alive ends.
 //!
@@ -17,7 +17,7 @@ use crate::primitives::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-/// What others need to know of an M. Lives in `sched.allm` until its thread has ended.
+/// What others need to know of an M. Listed in `Locked::threads` until its thread has ended.
 pub(crate) struct M {
     pub(crate) note: Note,
     nextp: AtomicPtr<P>,

@@ -77,7 +77,7 @@ where
     F::Output: Send + 'static,
 {
     block_on_made(sched, |stand_in| {
-        // Before an M can have the G: from here on nothing but our own code runs until we sleep.
+        // Before an M can have the G: from here on nothing of the user's is polled here until we sleep.
         stand_in.begin();
         newproc(sched, future, spawned_at)
     })

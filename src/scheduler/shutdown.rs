@@ -34,8 +34,10 @@ use crate::primitives::foreign;
 use crate::primitives::sync::atomic::{fence, Ordering::SeqCst};
 use crate::primitives::sync::{broken, thread};
 
-/// The threads of a scheduler that has ended. They have nothing left to do, and are joined when this is
-/// dropped.
+/// The threads of a scheduler that has ended; joined when this is dropped. They have done their part: what
+/// they still do, like the destructors of their thread locals, they do as any foreign thread with a handle
+/// (sysmon, whose last round may overlap, then looks at the global queue once more).
+#[must_use = "dropping it waits for threads"]
 #[derive(Debug, Default)]
 pub(crate) struct Ended {
     threads: Vec<thread::JoinHandle<()>>,
@@ -49,7 +51,7 @@ impl Drop for Ended {
     fn drop(&mut self) {
         for join in self.threads.drain(..) {
             if join.thread().id() != thread::current().id() {
-                // An M's thread never panics: hooks and tasks are caught.
+                // An M's thread never panics: hooks, tasks and what they captured are caught.
                 let _ended = join.join();
             }
         }

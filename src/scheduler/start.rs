@@ -1,4 +1,4 @@
-//! The life of an M: made by `newm`, `mstart` runs it, `stopm` puts it to sleep, and its thread ends when
+//! The life of an M: made by `newm`, the first one by `first_m`; `mstart` runs it, `stopm` puts it to sleep, and its thread ends when
 //! the scheduler closes or nobody needed it for the keep-alive.
 //!
 //! An M without a P looks for blocking closures before it sleeps: one pool of threads serves both.
@@ -67,10 +67,23 @@ impl Sched {
     /// The M that a runtime begins with. It is on the list of idle Ms before its thread sleeps.
     pub(crate) fn first_m(&self, thread: FirstThread) {
         let m = Arc::new(M::new());
+        {
+            let mut locked = self.lock.lock();
+            locked.midle.push(m.clone());
+            locked.threads.push(Thread { m: m.clone(), join: None });
+        }
+        let join = thread.begin((self.owned_ref(), m.clone()));
+        self.keep_join(&m, join);
+    }
+
+    /// A thread was made. An M that has ended already took its entry away: its thread is then detached.
+    fn keep_join(&self, m: &Arc<M>, join: thread::JoinHandle<()>) {
         let mut locked = self.lock.lock();
-        locked.midle.push(m.clone());
-        let join = Some(thread.begin((self.owned_ref(), m.clone())));
-        locked.threads.push(Thread { m, join });
+        if let Some(thread) = locked.threads.iter_mut().find(|t| Arc::ptr_eq(&t.m, m)) {
+            thread.join = Some(join);
+        }
+        // Relaxed: under the lock, as its readers.
+        self.no_threads.store(false, Relaxed);
     }
 
     /// Go's `newm`: a new thread.
@@ -106,22 +119,14 @@ impl Sched {
             let m = m.clone();
             builder.spawn(move || mstart(sched, m, false))
         };
-        let mut locked = self.lock.lock();
-        let slot = locked.threads.iter().position(|t| Arc::ptr_eq(&t.m, &m));
         match spawned {
             Ok(join) => {
-                // An M that has ended already took its entry away; its thread is then detached.
-                if let Some(slot) = slot {
-                    locked.threads[slot].join = Some(join);
-                }
-                // Relaxed: under the lock, as its readers.
-                self.no_threads.store(false, Relaxed);
+                self.keep_join(&m, join);
                 Ok(())
             }
             Err(error) => {
-                if let Some(slot) = slot {
-                    locked.threads.swap_remove(slot);
-                }
+                let mut locked = self.lock.lock();
+                locked.threads.retain(|t| !Arc::ptr_eq(&t.m, &m));
                 self.tell_closer(&mut locked);
                 Err(error)
             }
@@ -255,4 +260,6 @@ fn mstart(sched: SchedRef, m: Arc<M>, asleep: bool) {
     drop(local);
     sched.mexit(&m);
     drop(entered);
+    // Maybe the last reference: what hooks have captured goes with it.
+    foreign::call(move || drop(sched));
 }

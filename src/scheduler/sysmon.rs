@@ -18,7 +18,8 @@
 //! sysmon meanwhile is noted under `sched.lock`, and the thread is started when the time is over. If the
 //! root is woken before, it starts it only if something still waits; else the next that has something to
 //! leave does, as if nobody had stood in. It counts as standing in from before its spin, and where the root is a
-//! G (`block_on_spawned`) from before that G is there: until it sleeps it runs no code but ours, so it will.
+//! G (`block_on_spawned`) from before that G is there: until it sleeps it runs no code but ours, so it will. (If
+//! the G needs a new thread, the function that names threads is called meanwhile, and sysmon waits for it.)
 //!
 //! `sysmon_wants` is what others go by when they leave something to it: [`START`] if there is no sysmon
 //! yet, so a program that never leaves it anything does not pay for the thread; [`WORK`] if it sleeps long
@@ -36,6 +37,7 @@ use super::procs::DefaultProcs;
 use super::sched::{Sched, SchedRef};
 use super::spin::Spin;
 use super::watch::{Look, Watch};
+use crate::primitives::foreign;
 use crate::primitives::note::Note;
 use crate::primitives::sync::atomic::{
     fence,
@@ -106,8 +108,11 @@ impl Sched {
             locked.sysmon_started = true;
         }
         let sched = self.owned_ref();
-        let spawned =
-            thread::Builder::new().name("gmp-sysmon".to_owned()).spawn(move || sysmon(&sched));
+        let spawned = thread::Builder::new().name("gmp-sysmon".to_owned()).spawn(move || {
+            sysmon(&sched);
+            // Maybe the last reference: what hooks have captured goes with it.
+            foreign::call(move || drop(sched));
+        });
         let mut locked = self.lock.lock();
         match spawned {
             Ok(join) => {
@@ -140,6 +145,8 @@ fn sysmon(sched: &SchedRef) {
         let woken = std::mem::take(&mut up)
             || sched.sysmon_note.sleep_timeout(most.map_or(delay, |most| delay.min(most)));
         if sched.is_closed() {
+            // The round before may have overlapped with the closer's last look at this queue.
+            sched.drop_global();
             return;
         }
         let look = rounds.round(sched);
@@ -187,7 +194,7 @@ impl<'a> StandIn<'a> {
         StandIn { sched, until: None, stands: false }
     }
 
-    /// Stands in from here on, if anybody has to. Until it sleeps, the thread runs no code but ours.
+    /// Stands in from here on, if anybody has to. Until it sleeps, the thread polls nothing of the user's.
     pub(super) fn begin(&mut self) {
         // Relaxed: as its writers; mostly there is a sysmon, or never will be one.
         if self.stands || self.sched.sysmon_wants.load(Relaxed) != START {

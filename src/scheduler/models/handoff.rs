@@ -33,7 +33,7 @@ impl<F: FnOnce() + 'static> Future for Blocks<F> {
 }
 
 fn at_rest(sched: SchedRef, token: StdArc<()>) {
-    super::super::shutdown::shutdown(&sched, None);
+    drop(super::super::shutdown::shutdown(&sched, None));
     check_at_rest(&sched, 1);
     end(sched, token);
 }

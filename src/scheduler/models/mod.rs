@@ -103,8 +103,9 @@ where
 
 /// Ends the scheduler; it has to be freed with the last reference.
 fn end(sched: SchedRef, token: StdArc<()>) {
-    super::shutdown::shutdown(&sched, None);
+    let ended = super::shutdown::shutdown(&sched, None);
     drop(sched);
+    drop(ended);
     assert_eq!(StdArc::strong_count(&token), 1, "the scheduler was not freed");
 }
 

@@ -191,7 +191,7 @@ fn retake_vs_shutdown() {
             })
         };
         go.open();
-        super::super::shutdown::shutdown(&sched, None);
+        drop(super::super::shutdown::shutdown(&sched, None));
         monitor.join().unwrap();
         check_at_rest(&sched, 1);
         end(sched, token);

@@ -36,7 +36,7 @@ fn shutdown_vs_spawn() {
             let (sched, drops) = (sched.clone(), drops.clone());
             thread::spawn(move || drop(spawn(&sched, forever(&drops))))
         };
-        shutdown::shutdown(&sched, None);
+        drop(shutdown::shutdown(&sched, None));
         spawner.join().unwrap();
         assert_eq!(drops.load(SeqCst), 1, "the future outlives its scheduler");
         sched.pidleput(&mut sched.lock.lock(), p.get(&sched));
@@ -95,7 +95,7 @@ fn shutdown_vs_root() {
                 });
             })
         };
-        shutdown::shutdown(&sched, None);
+        drop(shutdown::shutdown(&sched, None));
         root.join().unwrap();
         assert_eq!(drops.load(SeqCst), 1, "the future outlives its scheduler");
         sched.pidleput(&mut sched.lock.lock(), p.get(&sched));
@@ -144,7 +144,7 @@ fn shutdown_vs_wake() {
         polled.pass();
         let waker: Waker = slot.lock().unwrap().take().expect("it was polled");
         let waking = thread::spawn(move || waker.wake());
-        shutdown::shutdown(&sched, None);
+        drop(shutdown::shutdown(&sched, None));
         waking.join().unwrap();
         // Woken before the close it may have been polled again.
         drop(slot.lock().unwrap().take());

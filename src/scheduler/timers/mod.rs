@@ -57,8 +57,8 @@ use wheel::Wheel;
 use crate::primitives::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::primitives::sync::{broken, Mutex};
 
-/// A tick is 2^14 ns, about 16 µs: finer than the poller's own accuracy, and coarse enough that nine
-/// levels of the wheel cover every `u64` of nanoseconds.
+/// A tick is 2^14 ns, about 16 µs: finer than the poller's own accuracy, and coarse enough that a
+/// few levels of the wheel cover every `u64` of nanoseconds.
 const TICK_SHIFT: u32 = 14;
 
 /// One tick.

@@ -23,7 +23,9 @@ use crate::scheduler::limits::TIMER_SLOT_BITS as SLOT_BITS;
 const SLOTS: usize = 1 << SLOT_BITS;
 
 /// Enough levels for every tick, so that no deadline is further away than the wheel is wide.
-const LEVELS: usize = (u64::BITS - LAST_TICK.leading_zeros()).div_ceil(SLOT_BITS) as usize;
+pub(super) const LEVELS: usize =
+    (u64::BITS - LAST_TICK.leading_zeros()).div_ceil(SLOT_BITS) as usize;
+const _: () = assert!(LEVELS <= u16::BITS as usize);
 
 /// How many nodes of a slot are looked at to name the first deadline exactly. Beyond that the start of
 /// the slot has to do: one needless wake-up, shared by more nodes than this. A guess.
@@ -63,7 +65,8 @@ pub(super) struct Wheel {
     closed: bool,
     /// One bit for each level that is not empty.
     occupied: u16,
-    levels: [Level; LEVELS],
+    /// On the heap: 14 KiB, and threads of any stack size make shells.
+    levels: Box<[Level]>,
 }
 
 // SAFETY: the addresses in it are followed under the lock of the one `Timers` it is part of, and the nodes
@@ -80,8 +83,9 @@ struct Place {
 
 impl Wheel {
     pub(super) fn new() -> Wheel {
-        const EMPTY: Level = Level { occupied: Occupied::NONE, slots: [None; SLOTS] };
-        Wheel { elapsed: 0, len: 0, closed: false, occupied: 0, levels: [EMPTY; LEVELS] }
+        let empty = || Level { occupied: Occupied::NONE, slots: [None; SLOTS] };
+        let levels = std::iter::repeat_with(empty).take(LEVELS).collect();
+        Wheel { elapsed: 0, len: 0, closed: false, occupied: 0, levels }
     }
 
     pub(super) fn len(&self) -> usize {
