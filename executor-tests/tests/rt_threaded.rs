@@ -589,3 +589,70 @@ fn q_behind_cheap_timers() {
     });
     assert!(met, "the second timer of two waits for the poll of the first");
 }
+
+/// The same with events: of two sockets that become readable together, each reader waits for the other inside of
+/// its poll.
+#[test]
+#[cfg(unix)]
+fn q_behind_cheap_events() {
+    use gmp::net::UnixStream;
+
+    const CHEAP: usize = 20;
+    let runtime = threaded(2);
+    let met = runtime.block_on(async {
+        gmp::spawn(async {
+            let mut near = Vec::new();
+            let mut cheap = Vec::new();
+            for _ in 0..CHEAP {
+                let (writer, mut reader) = UnixStream::pair().unwrap();
+                near.push(writer);
+                cheap.push(gmp::spawn(async move {
+                    let mut read = 0;
+                    while reader.read(&mut [0; 1]).await.unwrap() > 0 {
+                        read += 1;
+                    }
+                    read
+                }));
+            }
+            for _ in 0..200 {
+                for writer in &near {
+                    writer.try_write(&[0]).unwrap();
+                }
+                // Nothing else is there to run: the poller brings them together.
+                gmp::time::sleep(Duration::from_millis(1)).await;
+            }
+            near.clear();
+            for task in cheap {
+                assert_eq!(task.await.unwrap(), 200);
+            }
+            let there = Arc::new(AtomicUsize::new(0));
+            let mut pair = Vec::new();
+            for _ in 0..2 {
+                let (writer, mut reader) = UnixStream::pair().unwrap();
+                near.push(writer);
+                let there = there.clone();
+                pair.push(gmp::spawn(async move {
+                    reader.read_exact(&mut [0; 1]).await.unwrap();
+                    there.fetch_add(1, SeqCst);
+                    let begun = Instant::now();
+                    while there.load(SeqCst) < 2 && begun.elapsed() < Duration::from_secs(20) {
+                        std::hint::spin_loop();
+                    }
+                    there.load(SeqCst) == 2
+                }));
+            }
+            gmp::time::sleep(Duration::from_millis(1)).await;
+            for writer in &near {
+                writer.try_write(&[0]).unwrap();
+            }
+            let mut met = true;
+            for task in pair {
+                met &= task.await.unwrap();
+            }
+            met
+        })
+        .await
+        .unwrap()
+    });
+    assert!(met, "the second event of two waits for the poll of the first");
+}

@@ -167,3 +167,10 @@ pub(crate) const TIMER_SLOT_BITS: u32 = 8;
 
 /// Gs of a batch of timers between two looks at the clock, see `batch.rs`. A guess.
 pub(crate) const BATCH_CLOCK: u32 = 4;
+
+/// The longest that a wake-up is taken to last. It bounds for how long an M runs events alone.
+pub(crate) const WAKEUP_MAX_NS: u64 = 1_000_000;
+
+/// How long (ns) the longest wake-up is remembered. Four more wake-ups a second than needed do not show, and so
+/// soon it is noticed that the machine's CPUs are free again.
+pub(crate) const WAKEUP_MEMORY: u64 = 250_000_000;

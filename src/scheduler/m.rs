@@ -8,6 +8,8 @@
 //! woke. The note's token orders the two.
 
 use std::ptr;
+// std's atomic also under loom: see `given_at`.
+use std::sync::atomic::AtomicU64;
 
 use super::p::P;
 use super::sched::PPtr;
@@ -21,6 +23,8 @@ use crate::primitives::sync::atomic::{
 pub(crate) struct M {
     pub(crate) note: Note,
     nextp: AtomicPtr<P>,
+    /// When `nextp` was given (ns), or 0: for the statistics of wake-ups.
+    given_at: AtomicU64,
     /// Whether the M that gets `nextp` starts out as a spinner, with the token that its waker took.
     spinning: AtomicBool,
 }
@@ -30,14 +34,17 @@ impl M {
         M {
             note: Note::new(),
             nextp: AtomicPtr::new(ptr::null_mut()),
+            given_at: AtomicU64::new(0),
             spinning: AtomicBool::new(false),
         }
     }
 
-    /// Hands a P over. The M is asleep, or not yet started, and has none.
-    pub(crate) fn give(&self, p: &P, spinning: bool) {
+    /// Hands a P over. The M is asleep, or not yet started, and has none. `at`: what the clock says (ns), if a
+    /// sleeping M is woken for it, else 0.
+    pub(crate) fn give(&self, p: &P, spinning: bool, at: u64) {
         debug_assert!(self.nextp.load(Relaxed).is_null(), "M::give: a P is waiting already");
-        // Relaxed: published by `nextp`.
+        // Relaxed (both): published by `nextp`.
+        self.given_at.store(at, Relaxed);
         self.spinning.store(spinning, Relaxed);
         // Ordering(m-nextp): Release, pairs with `take`.
         self.nextp.store(ptr::from_ref(p).cast_mut(), Release);
@@ -51,5 +58,11 @@ impl M {
         // Relaxed: nobody gives another before this one was given up.
         self.nextp.store(ptr::null_mut(), Relaxed);
         Some((p, self.spinning.load(Relaxed)))
+    }
+
+    /// When (ns) the P that it has just taken was handed to it in its sleep; else 0. The M's own thread only.
+    pub(super) fn given_at(&self) -> u64 {
+        // Relaxed: published by `nextp`.
+        self.given_at.load(Relaxed)
     }
 }

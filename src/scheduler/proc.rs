@@ -12,7 +12,7 @@
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::batch::Batches;
+use super::batch::{Batches, Kind};
 use super::context;
 use super::hogs::Hog;
 use super::netpoll::Poller;
@@ -160,7 +160,7 @@ impl Sched {
         // Ordering(park): full fence between the count above and the looks below; pairs with the one in
         // `wakep`.
         fence(SeqCst);
-        // A batch of timers that this M runs alone is no reason.
+        // A batch that this M runs alone is no reason.
         let alone = context::shell_of(self).filter(|_| local.batches.owes());
         let more = !self.globrunq.is_empty()
             || self
@@ -336,16 +336,16 @@ impl Sched {
         }
         p.timers.check(now, &mut local.ready);
         let any = !local.ready.is_empty();
-        self.deliver(local, Some(shell), true);
+        self.deliver(local, Some(shell), Kind::Timers);
         any
     }
 
-    /// Queues what became ready: by timers alone, or not. Foreign wakers may take their time, and this M does
+    /// Queues what became ready. Foreign wakers may take their time, and this M does
     /// not search meanwhile: who counted on it would wait for them.
-    fn deliver(&self, local: &mut Local, shell: Option<Shell<'_>>, timers: bool) {
+    fn deliver(&self, local: &mut Local, shell: Option<Shell<'_>>, kind: Kind) {
         if self.queue_wakers(shell, &mut local.ready, &mut local.foreign) {
-            match shell.filter(|_| timers) {
-                Some(shell) => self.timers_brought(local, shell),
+            match shell {
+                Some(shell) => self.brought(local, shell, kind),
                 None => self.wakep(),
             }
         }
@@ -369,7 +369,7 @@ impl Sched {
         self.netpoll_once(&mut poller, Some(Duration::ZERO), &mut local.ready);
         drop(poller);
         let any = !local.ready.is_empty();
-        self.deliver(local, shell, false);
+        self.deliver(local, shell, Kind::Events);
         any
     }
 
@@ -539,13 +539,13 @@ impl Sched {
             self.netpoll_once(&mut poller, timeout, &mut local.ready);
             self.hook(&self.config.on_thread_unpark);
         }
-        let timers = local.ready.is_empty();
+        let kind = if local.ready.is_empty() { Kind::Timers } else { Kind::Events };
         self.publish_poll_until(0);
         if deadline != u64::MAX {
             self.poller_timers(local);
         }
         drop(poller);
-        self.back_from_poller(local, was_spinning, timers)
+        self.back_from_poller(local, was_spinning, kind)
     }
 
     /// Timers of all shells, by the M that has the right to poll.
@@ -562,13 +562,12 @@ impl Sched {
         }
     }
 
-    /// What the poller and the timers brought (`timers`: these alone) is queued, with a permit if one is idle:
-    /// it is the answer.
+    /// What the poller and the timers brought is queued, with a permit if one is idle: it is the answer.
     pub(super) fn back_from_poller<'s>(
         &'s self,
         local: &mut Local,
         was_spinning: bool,
-        timers: bool,
+        kind: Kind,
     ) -> Option<&'s P> {
         let p = {
             let mut locked = self.lock.lock();
@@ -581,7 +580,7 @@ impl Sched {
                 let Some(shell) = context::shell_of(self) else {
                     unreachable!("acquirep just set the shell")
                 };
-                self.deliver(local, Some(shell), timers);
+                self.deliver(local, Some(shell), kind);
                 // Looked up anew: foreign wakers may have given the shell away.
                 let shell = context::shell_of(self)?;
                 // With something to run this M is no searcher: it comes straight from the source.

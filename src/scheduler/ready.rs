@@ -261,7 +261,7 @@ impl Sched {
     pub(super) fn startm(&self, p: &P, m: Option<Arc<M>>, spinning: bool) {
         match m {
             Some(m) => {
-                m.give(p, spinning);
+                m.give(p, spinning, self.machine_now());
                 m.note.wakeup();
             }
             None => {

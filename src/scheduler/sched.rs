@@ -15,6 +15,7 @@ use std::io;
 use std::ptr::NonNull;
 use std::time::Instant;
 
+use super::batch::WakeUps;
 use super::blocking::Blocking;
 use super::config::Config;
 use super::context;
@@ -58,6 +59,7 @@ pub(crate) struct Sched {
     pub(super) needspinning: AtomicBool,
     /// The deadline (ns) of the M that is blocked in the poller; `u64::MAX` without one, 0 if no M is.
     pub(super) poll_until: AtomicU64,
+    pub(super) wake_ups: WakeUps,
     /// When (ns) the poller last woke up for timers. Written by its holder.
     pub(super) timers_ran: AtomicU64,
     /// Shells whose owners run nothing of what is in them: of threads in `block_on`, and `Blocked` ones.
@@ -202,6 +204,7 @@ impl Sched {
             nmspinning: AtomicU32::new(0),
             needspinning: AtomicBool::new(false),
             poll_until: AtomicU64::new(0),
+            wake_ups: WakeUps::new(),
             timers_ran: AtomicU64::new(0),
             nunattended: AtomicU32::new(0),
             closed: AtomicBool::new(false),
@@ -339,6 +342,11 @@ impl Sched {
     /// Nanoseconds since the scheduler was made.
     pub(crate) fn now(&self) -> u64 {
         self.instant_to_ns(self.clock_now())
+    }
+
+    /// As [`now`](Self::now), but never a clock that stands still.
+    pub(super) fn machine_now(&self) -> u64 {
+        self.instant_to_ns(Instant::now())
     }
 
     /// What the clock reads.

@@ -108,7 +108,7 @@ impl Sched {
             m
         };
         if let First::P(p, spinning) = first {
-            m.give(p, spinning);
+            m.give(p, spinning, 0);
         }
         #[cfg(feature = "deterministic")]
         if let Some(play) = &self.play {
@@ -174,7 +174,7 @@ impl Sched {
         // Without an idle permit who has them becomes the poller.
         if std::mem::take(&mut locked.poller_left) || work {
             if let Some(p) = self.pidleget(&mut locked) {
-                m.give(p.get(self), false);
+                m.give(p.get(self), false, 0);
                 return Some(Woken::Look);
             }
         }
@@ -244,6 +244,9 @@ fn mstart(sched: SchedRef, m: Arc<M>, asleep: bool) {
     let mut woken = if asleep { sched.sleep_idle(&m) } else { Woken::Look };
     while let Woken::Look = woken {
         if let Some((p, spinning)) = m.take() {
+            if m.given_at() != 0 {
+                sched.wake_ups.took(m.given_at(), sched.machine_now());
+            }
             sched.acquirep(p.get(&sched));
             sched.trace(Event::Unpark);
             local.spinning = spinning;

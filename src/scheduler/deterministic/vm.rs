@@ -5,6 +5,7 @@ use super::{Hidden, Play};
 use crate::g::block;
 use crate::primitives::sync::atomic::Ordering::{Acquire, Relaxed};
 use crate::primitives::sync::Arc;
+use crate::scheduler::batch::Kind;
 use crate::scheduler::context;
 use crate::scheduler::m::M;
 use crate::scheduler::p::Role;
@@ -277,7 +278,7 @@ impl Vm {
         if until != u64::MAX {
             sched.poller_timers(&mut self.local);
         }
-        match sched.back_from_poller(&mut self.local, was_spinning, false) {
+        match sched.back_from_poller(&mut self.local, was_spinning, Kind::Events) {
             Some(p) => {
                 sched.acquirep(p);
                 Phase::Look
