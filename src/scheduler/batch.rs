@@ -6,9 +6,9 @@
 //!
 //! - *Timers* that come thick are taken together, up to `TIMER_COALESCE` late; a batch that takes less than that
 //!   time again is run alone.
-//! - *Events*: the limit is twice what a wake-up took lately, from the call to the thread's first step
-//!   ([`WakeUps`]): once for it to arrive, and once more that it may be of use. On a machine with idle CPUs that is
-//!   the time of a few requests. With other programs on all CPUs it is hundreds of microseconds: who is woken
+//! - *Events*: the limit is four times what a wake-up took lately, from the call to the thread's first step
+//!   ([`WakeUps`]). The other M halves only what is left when it arrives: of a batch of that length it saves
+//!   three eighths, of a shorter one less. On a machine with idle CPUs that is the time of a few requests. With other programs on all CPUs it is hundreds of microseconds: who is woken
 //!   stands in line there, behind those as well that use what is served here.
 //!
 //! If the M is wrong, the wake-up is *owed*: while it runs the batch it looks at the clock, and wakes somebody when
@@ -16,15 +16,18 @@
 //!
 //! Why nothing waits for long: the M that owes a wake-up holds its permit and runs the batch itself. What
 //! makes it late is one poll, longer than those before; sysmon sees a poll that lasts and work behind it, and
-//! calls `wakep` (`watch.rs`, 2). If the poll gives the shell away, who gets it looks at its queue. Only what lies
-//! in the M's own ring is ever owed for.
+//! calls `wakep` (`watch.rs`, 2). If the poll gives the shell away, `handoffp` calls it. Only what lies in the M's
+//! own ring is ever owed for, and only while a permit is idle: without one `wakep` wakes no M, but sysmon has to
+//! know. Events, whose polls may well last, are owed for only while sysmon looks every few milliseconds by itself
+//! (`sysmon_brisk`): its second look is at most 10 ms away. And nobody may count on the other M as the one that
+//! sleeps in the poller, or would: timers of other shells that are due before the batch is over end the debt.
 
 // std's atomics also under loom: a rule of thumb, which would only multiply the runs.
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use super::context;
-use super::limits::{BATCH_CLOCK, TIMER_COALESCE, WAKEUP_MAX_NS, WAKEUP_MEMORY};
+use super::limits::{BATCH_CLOCK, TIMER_COALESCE, WAKEUPS_WORTH, WAKEUP_MAX_NS, WAKEUP_MEMORY};
 use super::p::Shell;
 use super::proc::Local;
 use super::sched::Sched;
@@ -34,6 +37,14 @@ use super::sched::Sched;
 pub(super) enum Kind {
     Timers,
     Events,
+    Both,
+}
+
+impl Kind {
+    /// Whose mean it is measured by: events' are the dearer ones.
+    fn mean(self) -> usize {
+        usize::from(!matches!(self, Kind::Timers))
+    }
 }
 
 /// What an M knows of its batches.
@@ -54,35 +65,48 @@ struct Batch {
     limit: u64,
 }
 
-/// The longest that it lately took until an M that was woken ran. After [`WAKEUP_MEMORY`] it is forgotten: the next
-/// batch wakes somebody, and it is seen again.
+impl Batch {
+    /// Nanoseconds that one of those took that ran.
+    fn each(&self) -> u64 {
+        self.since.elapsed().as_nanos() as u64 / u64::from(self.ran.max(1))
+    }
+}
+
+/// What a wake-up took lately, from the call to the woken M's first step. One alone proves nothing, as a thread is
+/// held up now and then on any machine: it counts for as much as one of the few before it took. What two of them
+/// have shown is believed for [`WAKEUP_MEMORY`]; then the next batch wakes somebody, and it is seen anew.
 #[derive(Debug)]
 pub(super) struct WakeUps {
-    ns: AtomicU64,
-    /// When (ns) that was.
+    /// The longest of the few before; it loses an eighth with each.
+    few: AtomicU64,
+    believed: AtomicU64,
+    /// When (ns) `believed` was seen.
     seen_at: AtomicU64,
 }
 
 impl WakeUps {
     pub(super) const fn new() -> WakeUps {
-        WakeUps { ns: AtomicU64::new(0), seen_at: AtomicU64::new(0) }
+        WakeUps { few: AtomicU64::new(0), believed: AtomicU64::new(0), seen_at: AtomicU64::new(0) }
     }
 
     /// One that began and ended at these times (ns).
     pub(super) fn took(&self, from: u64, to: u64) {
         let ns = to.saturating_sub(from).min(WAKEUP_MAX_NS);
-        if ns >= self.longest(to) {
-            // Relaxed, here and below: of two at a time one may be lost, or the time be that of the other.
-            self.ns.store(ns, Relaxed);
+        // Relaxed, here and below: of two at a time one may be lost, or the time be that of the other.
+        let few = self.few.load(Relaxed);
+        self.few.store(ns.max(few - few / 8), Relaxed);
+        let both = ns.min(few);
+        if both >= self.believed(to) {
+            self.believed.store(both, Relaxed);
             self.seen_at.store(to, Relaxed);
         }
     }
 
     /// 0 if none is remembered.
-    fn longest(&self, now: u64) -> u64 {
+    fn believed(&self, now: u64) -> u64 {
         let age = now.saturating_sub(self.seen_at.load(Relaxed));
         if age <= WAKEUP_MEMORY {
-            self.ns.load(Relaxed)
+            self.believed.load(Relaxed)
         } else {
             0
         }
@@ -97,7 +121,11 @@ impl Batches {
 
     /// So many Gs stand in the ring. True: they are worth a second M, now.
     fn arrived(&mut self, kind: Kind, size: usize, limit: u64) -> bool {
-        let worth = self.each[kind as usize].saturating_mul(size as u64) >= limit;
+        // Before the last one was over: what is left of it is part of this one.
+        if let Some(before) = self.now.take().filter(|before| before.ran > 0) {
+            self.measured(before.kind, before.each());
+        }
+        let worth = self.each[kind.mean()].saturating_mul(size as u64) >= limit;
         let size = u32::try_from(size).unwrap_or(u32::MAX);
         self.now = Some(Batch { kind, since: Instant::now(), size, ran: 0, owed: !worth, limit });
         worth
@@ -128,7 +156,7 @@ impl Batches {
         if !over && !looks {
             return false;
         }
-        let each = batch.since.elapsed().as_nanos() as u64 / u64::from(batch.ran);
+        let each = batch.each();
         // Who is there after as many polls as the batch had Gs has yielded, or is new: it may go on for long.
         let too_long = over || each.saturating_mul(left as u64) >= batch.limit;
         let due = batch.owed && left > 0 && too_long;
@@ -143,7 +171,7 @@ impl Batches {
 
     /// A mean that follows at once when Gs get dearer, and slowly when they get cheaper.
     fn measured(&mut self, kind: Kind, each: u64) {
-        let known = &mut self.each[kind as usize];
+        let known = &mut self.each[kind.mean()];
         let first_or_dearer = *known == u64::MAX || each >= *known;
         *known = if first_or_dearer { each } else { (3 * *known + each) / 4 };
     }
@@ -152,17 +180,39 @@ impl Batches {
 impl Sched {
     /// Timers or events have put more than one G into the ring of this M. Wakes a second one, or owes it.
     pub(super) fn brought(&self, local: &mut Local, shell: Shell<'_>, kind: Kind) {
-        // Without sysmon nobody would see a poll that lasts.
-        let may_owe = self.config.sysmon && !self.is_played() && local.foreign.is_empty();
-        let limit = match kind {
-            Kind::Timers => TIMER_COALESCE,
-            Kind::Events => 2 * self.wake_ups.longest(self.machine_now()),
-        };
-        if may_owe && !local.batches.arrived(kind, shell.runq.len(), limit) {
-            self.leave_to_sysmon();
-        } else {
+        // Relaxed: a rule of thumb. Without sysmon nobody would see a poll that lasts.
+        let may_owe = self.npidle.load(Relaxed) > 0
+            && self.config.sysmon
+            && !self.is_played()
+            && local.foreign.is_empty();
+        let limit = if may_owe { self.owes_up_to(shell, kind) } else { 0 };
+        if local.batches.arrived(kind, shell.runq.len(), limit) {
             self.wakep();
+        } else {
+            self.leave_to_sysmon();
         }
+    }
+
+    /// Which batches are not worth a second M: those that take less (ns).
+    fn owes_up_to(&self, shell: Shell<'_>, kind: Kind) -> u64 {
+        if let Kind::Timers = kind {
+            return TIMER_COALESCE;
+        }
+        // Relaxed: a rule of thumb.
+        if !self.sysmon_brisk.load(Relaxed) {
+            return 0;
+        }
+        let limit = WAKEUPS_WORTH * self.wake_ups.believed(self.machine_now());
+        let limit = if let Kind::Both = kind { limit.min(TIMER_COALESCE) } else { limit };
+        // Relaxed: as above.
+        if limit > 0 && self.poll_until.load(Relaxed) == 0 {
+            let until = self.now() + limit;
+            let others = self.shells().filter(|p| !std::ptr::eq(*p, shell.p()));
+            if others.map(|p| p.timers.earliest()).any(|due| due <= until) {
+                return 0;
+            }
+        }
+        limit
     }
 
     /// After a G of a batch.
@@ -179,7 +229,7 @@ impl Sched {
 
 #[cfg(all(test, not(gmp_loom)))]
 mod tests {
-    use super::Kind::{Events, Timers};
+    use super::Kind::{Both, Events, Timers};
     use super::*;
 
     /// A batch of Gs that take as long as the mean says, to its end.
@@ -195,7 +245,7 @@ mod tests {
         run(&mut batches, 2);
         assert!(!batches.any(), "it is over");
         assert!(batches.arrived(Events, 2, 1000), "what timers' took says nothing of events'");
-        batches.each[Timers as usize] = 100;
+        batches.each[Timers.mean()] = 100;
         assert!(!batches.arrived(Timers, 9, 1000));
         assert!(batches.owes());
         assert!(batches.arrived(Timers, 10, 1000));
@@ -213,6 +263,16 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_that_the_next_one_overtakes_is_measured() {
+        let mut batches = Batches { each: [1; 2], now: None };
+        assert!(!batches.arrived(Both, 9, 100_000));
+        std::thread::sleep(std::time::Duration::from_nanos(200_000));
+        batches.now.as_mut().unwrap().ran = 1;
+        assert!(batches.arrived(Events, 9, 100_000), "a G took as long as two limits");
+        assert_eq!(batches.each[Timers.mean()], 1);
+    }
+
+    #[test]
     fn who_stays_in_the_ring_is_not_owed_for() {
         let mut batches = Batches { each: [1; 2], now: None };
         assert!(!batches.arrived(Events, 3, 100_000));
@@ -227,25 +287,29 @@ mod tests {
         let mut batches = Batches::new();
         let mut then = |each| {
             batches.measured(Events, each);
-            batches.each[Events as usize]
+            batches.each[Events.mean()]
         };
         assert_eq!([100, 900, 100].map(&mut then), [100, 900, 700]);
     }
 
     #[test]
-    fn the_longest_wake_up_is_remembered_for_a_while() {
+    fn two_long_wake_ups_are_remembered_for_a_while() {
         const LATER: u64 = WAKEUP_MEMORY + 1;
         let wake_ups = WakeUps::new();
-        assert_eq!(wake_ups.longest(LATER), 0);
-        wake_ups.took(LATER, LATER + 100);
-        wake_ups.took(LATER, LATER + 900);
-        wake_ups.took(LATER + 1000, LATER + 1100);
-        assert_eq!(wake_ups.longest(LATER + 900 + WAKEUP_MEMORY), 900);
-        assert_eq!(wake_ups.longest(LATER + 901 + WAKEUP_MEMORY), 0, "it is forgotten");
-        wake_ups.took(3 * LATER, 3 * LATER + 5);
-        assert_eq!(wake_ups.longest(3 * LATER + 5), 5, "and no yardstick any more");
-        wake_ups.took(0, u64::MAX - 1);
-        let longest = wake_ups.longest(u64::MAX - 1);
-        assert_eq!(longest, WAKEUP_MAX_NS, "one that the machine slept through is not believed");
+        let took = |ns, at| {
+            wake_ups.took(at, at + ns);
+            wake_ups.believed(at + ns)
+        };
+        assert_eq!(took(800, LATER), 0, "one alone proves nothing");
+        assert_eq!(took(100, LATER), 100);
+        assert_eq!(took(900, LATER), 700, "one of 800 was there, and one other since");
+        assert_eq!(took(10, LATER), 700);
+        let forgotten = LATER + 901 + WAKEUP_MEMORY;
+        assert_eq!((wake_ups.believed(forgotten - 1), wake_ups.believed(forgotten)), (700, 0));
+        assert_eq!(took(5, forgotten), 5, "it is no yardstick any more");
+        for _ in 0..2 {
+            took(u64::MAX / 2, forgotten + 1);
+        }
+        assert_eq!(wake_ups.believed(u64::MAX / 2), WAKEUP_MAX_NS, "believed only so far");
     }
 }

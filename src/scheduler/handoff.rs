@@ -83,7 +83,13 @@ impl Sched {
             return self.pidleput(&mut self.lock.lock(), p);
         }
         if self.is_closed() || !p.runq.is_empty() || !self.globrunq.is_empty() {
-            return self.start_any(p, false);
+            let more = p.runq.len() > 1;
+            self.start_any(p, false);
+            // A wake-up may be owed for them (`batch.rs`), and who has them now does not know.
+            if more {
+                self.wakep();
+            }
+            return;
         }
         // Nobody searches and nobody is idle: nobody would notice new work.
         // Relaxed (both): the swap below decides.

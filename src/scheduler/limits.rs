@@ -165,12 +165,15 @@ pub(crate) const TIMER_COALESCE: u64 = 100_000;
 /// sleeps of up to half a second took 9 % more CPU with 6 bits, where one of 100 ms begins on level 2.
 pub(crate) const TIMER_SLOT_BITS: u32 = 8;
 
-/// Gs of a batch of timers between two looks at the clock, see `batch.rs`. A guess.
+/// Gs of a batch between two looks at the clock, see `batch.rs`. A guess.
 pub(crate) const BATCH_CLOCK: u32 = 4;
 
-/// The longest that a wake-up is taken to last. It bounds for how long an M runs events alone.
-pub(crate) const WAKEUP_MAX_NS: u64 = 1_000_000;
+/// The longest (ns) that a wake-up is taken to last.
+pub(crate) const WAKEUP_MAX_NS: u64 = 500_000;
 
-/// How long (ns) the longest wake-up is remembered. Four more wake-ups a second than needed do not show, and so
-/// soon it is noticed that the machine's CPUs are free again.
+/// An M runs a batch of events alone that takes less than so many wake-ups: at most 2 ms.
+pub(crate) const WAKEUPS_WORTH: u64 = 4;
+
+/// For how long (ns) it is believed that wake-ups take long. Then one is tried again, which does not show so
+/// seldom; and so soon it is noticed that the machine's CPUs are free.
 pub(crate) const WAKEUP_MEMORY: u64 = 250_000_000;

@@ -8,7 +8,7 @@
 //! woke. The note's token orders the two.
 
 use std::ptr;
-// std's atomic also under loom: see `given_at`.
+// std's atomic also under loom: a statistic (`batch.rs`), which would only multiply the runs.
 use std::sync::atomic::AtomicU64;
 
 use super::p::P;
@@ -23,7 +23,7 @@ use crate::primitives::sync::atomic::{
 pub(crate) struct M {
     pub(crate) note: Note,
     nextp: AtomicPtr<P>,
-    /// When `nextp` was given (ns), or 0: for the statistics of wake-ups.
+    /// When (ns) `nextp` was given, or 0: for what wake-ups take.
     given_at: AtomicU64,
     /// Whether the M that gets `nextp` starts out as a spinner, with the token that its waker took.
     spinning: AtomicBool,
@@ -39,8 +39,8 @@ impl M {
         }
     }
 
-    /// Hands a P over. The M is asleep, or not yet started, and has none. `at`: what the clock says (ns), if a
-    /// sleeping M is woken for it, else 0.
+    /// Hands a P over. The M is asleep or about to be, or not yet started, and has none. `at`: what the clock
+    /// says (ns) if the M is woken for it, else 0.
     pub(crate) fn give(&self, p: &P, spinning: bool, at: u64) {
         debug_assert!(self.nextp.load(Relaxed).is_null(), "M::give: a P is waiting already");
         // Relaxed (both): published by `nextp`.
@@ -60,7 +60,7 @@ impl M {
         Some((p, self.spinning.load(Relaxed)))
     }
 
-    /// When (ns) the P that it has just taken was handed to it in its sleep; else 0. The M's own thread only.
+    /// When (ns) it was woken for the P that it has just taken; 0: it was not. The M's own thread only.
     pub(super) fn given_at(&self) -> u64 {
         // Relaxed: published by `nextp`.
         self.given_at.load(Relaxed)

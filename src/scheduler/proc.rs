@@ -81,6 +81,8 @@ impl Sched {
     /// Go's `schedule`: runs Gs until this M has no P any more.
     pub(super) fn schedule(&self, local: &mut Local) {
         local.busy_since = Instant::now();
+        // Of a ring that this M has lost, perhaps.
+        local.batches.end();
         loop {
             // Looked up anew for each G: a poll may give the shell away.
             let Some(shell) = context::shell_of(self) else { return };
@@ -245,7 +247,7 @@ impl Sched {
             }
         }
         if busy_tick && self.netpoll.has_sources() {
-            self.netpoll_look(local, Some(shell));
+            self.netpoll_look(local, shell);
         }
         if let Some(found) = self.runqget(shell) {
             return Some(found);
@@ -257,7 +259,7 @@ impl Sched {
             if let Some(g) = self.steal_from_stuck(local, shell) {
                 return Some((g, false));
             }
-            if self.netpoll_look(local, Some(shell)) {
+            if self.netpoll_look(local, shell) {
                 return self.runqget(shell);
             }
         }
@@ -282,7 +284,7 @@ impl Sched {
                 return true;
             }
             // The poller is a system call: less often.
-            looks % 8 == 0 && self.netpoll.has_sources() && self.netpoll_look(local, Some(shell))
+            looks % 8 == 0 && self.netpoll.has_sources() && self.netpoll_look(local, shell)
         });
         local.spin = spin;
         found
@@ -336,18 +338,15 @@ impl Sched {
         }
         p.timers.check(now, &mut local.ready);
         let any = !local.ready.is_empty();
-        self.deliver(local, Some(shell), Kind::Timers);
+        self.deliver(local, shell, Kind::Timers);
         any
     }
 
     /// Queues what became ready. Foreign wakers may take their time, and this M does
     /// not search meanwhile: who counted on it would wait for them.
-    fn deliver(&self, local: &mut Local, shell: Option<Shell<'_>>, kind: Kind) {
-        if self.queue_wakers(shell, &mut local.ready, &mut local.foreign) {
-            match shell {
-                Some(shell) => self.brought(local, shell, kind),
-                None => self.wakep(),
-            }
+    fn deliver(&self, local: &mut Local, shell: Shell<'_>, kind: Kind) {
+        if self.queue_wakers(Some(shell), &mut local.ready, &mut local.foreign) {
+            self.brought(local, shell, kind);
         }
         if local.foreign.is_empty() {
             return;
@@ -360,11 +359,11 @@ impl Sched {
         if local.spinning {
             self.resetspinning(local);
         }
-        self.wake_foreign(shell, &mut local.foreign);
+        self.wake_foreign(Some(shell), &mut local.foreign);
     }
 
     /// A look at the poller that does not block. True: something became ready.
-    fn netpoll_look(&self, local: &mut Local, shell: Option<Shell<'_>>) -> bool {
+    fn netpoll_look(&self, local: &mut Local, shell: Shell<'_>) -> bool {
         let Some(mut poller) = self.netpoll.try_poller() else { return false };
         self.netpoll_once(&mut poller, Some(Duration::ZERO), &mut local.ready);
         drop(poller);
@@ -539,11 +538,16 @@ impl Sched {
             self.netpoll_once(&mut poller, timeout, &mut local.ready);
             self.hook(&self.config.on_thread_unpark);
         }
-        let kind = if local.ready.is_empty() { Kind::Timers } else { Kind::Events };
+        let events = local.ready.len();
         self.publish_poll_until(0);
         if deadline != u64::MAX {
             self.poller_timers(local);
         }
+        let kind = match events {
+            0 => Kind::Timers,
+            all if all == local.ready.len() => Kind::Events,
+            _ => Kind::Both,
+        };
         drop(poller);
         self.back_from_poller(local, was_spinning, kind)
     }
@@ -580,7 +584,7 @@ impl Sched {
                 let Some(shell) = context::shell_of(self) else {
                     unreachable!("acquirep just set the shell")
                 };
-                self.deliver(local, Some(shell), kind);
+                self.deliver(local, shell, kind);
                 // Looked up anew: foreign wakers may have given the shell away.
                 let shell = context::shell_of(self)?;
                 // With something to run this M is no searcher: it comes straight from the source.

@@ -59,6 +59,8 @@ pub(crate) struct Sched {
     pub(super) needspinning: AtomicBool,
     /// The deadline (ns) of the M that is blocked in the poller; `u64::MAX` without one, 0 if no M is.
     pub(super) poll_until: AtomicU64,
+    /// sysmon looks every few milliseconds, unasked.
+    pub(super) sysmon_brisk: AtomicBool,
     pub(super) wake_ups: WakeUps,
     /// When (ns) the poller last woke up for timers. Written by its holder.
     pub(super) timers_ran: AtomicU64,
@@ -204,6 +206,7 @@ impl Sched {
             nmspinning: AtomicU32::new(0),
             needspinning: AtomicBool::new(false),
             poll_until: AtomicU64::new(0),
+            sysmon_brisk: AtomicBool::new(false),
             wake_ups: WakeUps::new(),
             timers_ran: AtomicU64::new(0),
             nunattended: AtomicU32::new(0),

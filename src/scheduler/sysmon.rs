@@ -142,6 +142,8 @@ fn sysmon(sched: &SchedRef) {
     loop {
         // Who observes may want to be called sooner, and then there is no deep sleep.
         let most = sched.observe_round();
+        // Relaxed: a rule of thumb for `batch.rs`.
+        sched.sysmon_brisk.store(delay <= SYSMON_BUSY, Relaxed);
         let woken = std::mem::take(&mut up)
             || sched.sysmon_note.sleep_timeout(most.map_or(delay, |most| delay.min(most)));
         if sched.is_closed() {
@@ -171,6 +173,8 @@ fn sysmon(sched: &SchedRef) {
         }
         if most.is_none() && !look.busy && pace.allows_sleep(sched, now) {
             let due = rounds.limit_due(sched);
+            // Relaxed: as above.
+            sched.sysmon_brisk.store(false, Relaxed);
             // Who rings means a poll that goes on: look at once.
             up = pace.sleep(sched, due);
             if up {
