@@ -7,9 +7,10 @@
 //! - *Timers* that come thick are taken together, up to `TIMER_COALESCE` late; a batch that takes less than that
 //!   time again is run alone.
 //! - *Events*: the limit is four times what a wake-up took lately, from the call to the thread's first step
-//!   ([`WakeUps`]). The other M halves only what is left when it arrives: of a batch of that length it saves
-//!   three eighths, of a shorter one less. On a machine with idle CPUs that is the time of a few requests. With other programs on all CPUs it is hundreds of microseconds: who is woken
-//!   stands in line there, behind those as well that use what is served here.
+//!   ([`WakeUps`]). The other M halves only what is left when it arrives: of a batch of that length it saves three
+//!   eighths, of a shorter one less. On a machine with idle CPUs that is the time of a few requests. With other
+//!   programs on all CPUs it is hundreds of microseconds: who is woken stands in line there, behind those as well
+//!   that use what is served here.
 //!
 //! If the M is wrong, the wake-up is *owed*: while it runs the batch it looks at the clock, and wakes somebody when
 //! the rest will take too long after all.
@@ -17,10 +18,11 @@
 //! Why nothing waits for long: the M that owes a wake-up holds its permit and runs the batch itself. What
 //! makes it late is one poll, longer than those before; sysmon sees a poll that lasts and work behind it, and
 //! calls `wakep` (`watch.rs`, 2). If the poll gives the shell away, `handoffp` calls it. Only what lies in the M's
-//! own ring is ever owed for, and only while a permit is idle: without one `wakep` wakes no M, but sysmon has to
+//! own ring is ever owed for, and only if a permit is idle: without one `wakep` wakes no M, but sysmon has to
 //! know. Events, whose polls may well last, are owed for only while sysmon looks every few milliseconds by itself
-//! (`sysmon_brisk`): its second look is at most 10 ms away. And nobody may count on the other M as the one that
-//! sleeps in the poller, or would: timers of other shells that are due before the batch is over end the debt.
+//! (`sysmon_brisk`), so that its second look comes about 10 ms later; behind a timer's poll that lasts it may be
+//! 65, if events come often to an otherwise idle scheduler. And as the other M would have ended in the poller, to
+//! sleep there until the next timer, none may be due before the batch is over.
 
 // std's atomics also under loom: a rule of thumb, which would only multiply the runs.
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -121,9 +123,15 @@ impl Batches {
 
     /// So many Gs stand in the ring. True: they are worth a second M, now.
     fn arrived(&mut self, kind: Kind, size: usize, limit: u64) -> bool {
-        // Before the last one was over: what is left of it is part of this one.
-        if let Some(before) = self.now.take().filter(|before| before.ran > 0) {
-            self.measured(before.kind, before.each());
+        // Before the last one was over: what is left of it is part of this one, with what was promised for it.
+        let mut limit = limit;
+        if let Some(before) = self.now.take() {
+            if before.owed {
+                limit = limit.min(before.limit);
+            }
+            if before.ran > 0 {
+                self.measured(before.kind, before.each());
+            }
         }
         let worth = self.each[kind.mean()].saturating_mul(size as u64) >= limit;
         let size = u32::try_from(size).unwrap_or(u32::MAX);
@@ -181,11 +189,11 @@ impl Sched {
     /// Timers or events have put more than one G into the ring of this M. Wakes a second one, or owes it.
     pub(super) fn brought(&self, local: &mut Local, shell: Shell<'_>, kind: Kind) {
         // Relaxed: a rule of thumb. Without sysmon nobody would see a poll that lasts.
-        let may_owe = self.npidle.load(Relaxed) > 0
-            && self.config.sysmon
+        let may_owe = self.config.sysmon
             && !self.is_played()
+            && self.npidle.load(Relaxed) > 0
             && local.foreign.is_empty();
-        let limit = if may_owe { self.owes_up_to(shell, kind) } else { 0 };
+        let limit = if may_owe { self.owes_up_to(kind) } else { 0 };
         if local.batches.arrived(kind, shell.runq.len(), limit) {
             self.wakep();
         } else {
@@ -194,7 +202,7 @@ impl Sched {
     }
 
     /// Which batches are not worth a second M: those that take less (ns).
-    fn owes_up_to(&self, shell: Shell<'_>, kind: Kind) -> u64 {
+    fn owes_up_to(&self, kind: Kind) -> u64 {
         if let Kind::Timers = kind {
             return TIMER_COALESCE;
         }
@@ -205,12 +213,9 @@ impl Sched {
         let limit = WAKEUPS_WORTH * self.wake_ups.believed(self.machine_now());
         let limit = if let Kind::Both = kind { limit.min(TIMER_COALESCE) } else { limit };
         // Relaxed: as above.
-        if limit > 0 && self.poll_until.load(Relaxed) == 0 {
-            let until = self.now() + limit;
-            let others = self.shells().filter(|p| !std::ptr::eq(*p, shell.p()));
-            if others.map(|p| p.timers.earliest()).any(|due| due <= until) {
-                return 0;
-            }
+        let polled = self.poll_until.load(Relaxed) != 0;
+        if limit > 0 && !polled && self.earliest_timer() <= self.now().saturating_add(limit) {
+            return 0;
         }
         limit
     }
@@ -268,7 +273,10 @@ mod tests {
         assert!(!batches.arrived(Both, 9, 100_000));
         std::thread::sleep(std::time::Duration::from_nanos(200_000));
         batches.now.as_mut().unwrap().ran = 1;
-        assert!(batches.arrived(Events, 9, 100_000), "a G took as long as two limits");
+        assert!(
+            batches.arrived(Events, 9, u64::MAX),
+            "the limit of the first, and a G took two of them"
+        );
         assert_eq!(batches.each[Timers.mean()], 1);
     }
 

@@ -171,7 +171,7 @@ pub(crate) const BATCH_CLOCK: u32 = 4;
 /// The longest (ns) that a wake-up is taken to last.
 pub(crate) const WAKEUP_MAX_NS: u64 = 500_000;
 
-/// An M runs a batch of events alone that takes less than so many wake-ups: at most 2 ms.
+/// An M runs a batch of events alone that it expects to take less than so many wake-ups: 2 ms at the most.
 pub(crate) const WAKEUPS_WORTH: u64 = 4;
 
 /// For how long (ns) it is believed that wake-ups take long. Then one is tried again, which does not show so

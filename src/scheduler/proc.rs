@@ -111,7 +111,10 @@ impl Sched {
         let g = if self.knows_hogs() {
             match self.hog(g) {
                 Hog::No(g) => g,
-                Hog::Aside(g, why) => return self.run_aside(shell, g, why),
+                Hog::Aside(g, why) => {
+                    local.batches.end();
+                    return self.run_aside(shell, g, why);
+                }
                 Hog::Later => return,
             }
         } else {
