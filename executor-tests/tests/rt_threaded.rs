@@ -553,6 +553,16 @@ fn q_stuck_behind_events() {
     assert!(all_ran, "queued tasks are overtaken by events without end");
 }
 
+/// Waits, inside of the caller's poll, for the other one of two that call it.
+fn two_meet(there: &AtomicUsize) -> bool {
+    there.fetch_add(1, SeqCst);
+    let begun = Instant::now();
+    while there.load(SeqCst) < 2 && begun.elapsed() < Duration::from_secs(20) {
+        std::hint::spin_loop();
+    }
+    there.load(SeqCst) == 2
+}
+
 /// A batch of timers that an M runs alone, as those before it were cheap: of two that fall due together each
 /// waits for the other inside of its poll.
 #[test]
@@ -573,12 +583,7 @@ fn q_behind_cheap_timers() {
             let pair = [there.clone(), there].map(|there| {
                 gmp::spawn(async move {
                     gmp::time::sleep_until(at).await;
-                    there.fetch_add(1, SeqCst);
-                    let begun = Instant::now();
-                    while there.load(SeqCst) < 2 && begun.elapsed() < Duration::from_secs(20) {
-                        std::hint::spin_loop();
-                    }
-                    there.load(SeqCst) == 2
+                    two_meet(&there)
                 })
             });
             let [one, other] = pair;
@@ -633,12 +638,7 @@ fn q_behind_cheap_events() {
                 let there = there.clone();
                 pair.push(gmp::spawn(async move {
                     reader.read_exact(&mut [0; 1]).await.unwrap();
-                    there.fetch_add(1, SeqCst);
-                    let begun = Instant::now();
-                    while there.load(SeqCst) < 2 && begun.elapsed() < Duration::from_secs(20) {
-                        std::hint::spin_loop();
-                    }
-                    there.load(SeqCst) == 2
+                    two_meet(&there)
                 }));
             }
             gmp::time::sleep(Duration::from_millis(1)).await;
