@@ -46,6 +46,12 @@ pub(super) fn wakes_itself(g: *const ()) -> bool {
     matches!(itself, Ok(true))
 }
 
+/// Is it the G that this thread polls, and not one outside of it?
+#[inline]
+pub(super) fn is_polled(g: *const ()) -> bool {
+    matches!(CURRENT.try_with(|current| ptr::eq(current.g.get(), g)), Ok(true))
+}
+
 /// Makes a G the current one, until the guard is dropped, for its future or output to be dropped.
 #[inline]
 pub(super) fn enter(id: Id) -> Frame {

@@ -45,6 +45,12 @@ pub(crate) fn address_of_g(waker: &Waker) -> Option<*const ()> {
     std::ptr::eq(waker.vtable(), &VTABLE).then(|| waker.data())
 }
 
+/// Is this the waker of the G that this thread polls? Waking it is then a yield.
+#[cfg_attr(not(any(feature = "net", feature = "process", feature = "signal")), allow(dead_code))]
+pub(crate) fn is_polled_here(waker: &Waker) -> bool {
+    address_of_g(waker).is_some_and(current::is_polled)
+}
+
 fn header_of(data: *const ()) -> NonNull<Header> {
     NonNull::new(data as *mut Header).expect("a G's waker has an address")
 }

@@ -34,6 +34,8 @@ mod async_write;
 #[cfg(any(feature = "fs", feature = "io-std"))]
 pub(crate) mod background;
 #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
+mod guess;
+#[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 mod interest;
 pub(crate) mod read_buf;
 #[cfg(any(feature = "net", feature = "process", feature = "signal"))]

@@ -5,10 +5,14 @@
 //! 1. Spend a unit of the poll budget, or give way.
 //! 2. Look at the readiness word. Nothing there: leave a waker, answer `Pending`. No system call is made
 //!    before the poller has said once that the source is ready.
-//! 3. Make the system call. Done: answer. It would block: clear exactly the readiness that step 2 saw,
+//! 3. A read that would probably find nothing (`guess.rs`) is put off, once: the task has woken itself, and is
+//!    polled again when others have run (`scheduler/probes.rs`).
+//! 4. Make the system call. Done: answer. It would block: clear exactly the readiness that step 2 saw,
 //!    and go to 2; an event that came meanwhile is kept, so the loop ends with a waker in place.
-//! 4. A stream that moved less than was asked for has emptied (or filled) the kernel's buffer. On epoll
+//! 5. A stream that moved less than was asked for has emptied (or filled) the kernel's buffer. On epoll
 //!    the next change will be an edge, so the readiness is cleared without asking the kernel again.
+//! 6. A read that moved all that was asked for, or one message, may have left something: the next one is
+//!    doubtful, and how it ends is remembered.
 //!
 //! Life. [`Registered`] owns the source. Dropping it deregisters first and closes then, so that no event
 //! can reach whoever gets the fd's number next. The scheduler's memory stays as long as a registration
@@ -23,6 +27,7 @@ use std::task::{ready, Context, Poll};
 
 use mio::event::Source;
 
+use super::guess::Guess;
 use super::{Interest, Ready};
 use crate::g::coop::poll_proceed;
 use crate::primitives::sync::Arc;
@@ -33,8 +38,17 @@ const IO_DISABLED: &str =
     "A Tokio 1.x context was found, but IO is disabled. Call `enable_io` on the \
                            runtime builder to enable IO.";
 
-/// Does a short transfer prove that the kernel has no more (step 4)?
+/// Does a short transfer prove that the kernel has no more (step 5)?
 const SHORT_IS_DRAINED: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// What a call that moved something has left in the kernel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Whatever it is, the next call is made at once.
+    NoMatter,
+    Unknown,
+    Nothing,
+}
 
 /// Panics where [`Registration::new`] would, before anything is done that should then be undone.
 #[track_caller]
@@ -49,6 +63,7 @@ pub(crate) fn require_io() {
 pub(crate) struct Registration {
     sched: SchedRef,
     io: Arc<ScheduledIo>,
+    guess: Guess,
 }
 
 // A panic cannot leave a registration half changed: its state is one atomic word, and a lock under which
@@ -70,7 +85,7 @@ impl Registration {
         }
         let io = sched.netpoll().register(source, interest.to_mio())?;
         sched.source_added();
-        Ok(Registration { sched, io })
+        Ok(Registration { sched, io, guess: Guess::default() })
     }
 
     /// Takes it out again, before the source is closed.
@@ -78,9 +93,48 @@ impl Registration {
         self.sched.netpoll().deregister(&self.io, source)
     }
 
-    /// Step 3: what `seen` saw is no longer so.
+    /// Step 4: what `seen` saw is no longer so.
     pub(crate) fn clear(&self, seen: Event, ready: Ready) {
         self.io.clear(seen, ready.bits());
+    }
+
+    /// Step 3: is the call to be made later? Then the task was woken for it.
+    #[inline]
+    fn put_off(&self, cx: &mut Context<'_>, direction: Direction) -> bool {
+        let off =
+            direction == Direction::Read && self.guess.is_too_early() && self.sched.put_off(cx);
+        if off {
+            self.guess.put_off();
+        }
+        off
+    }
+
+    /// Steps 4 to 6: what the call came to. `None`: it would block, look again.
+    #[inline]
+    fn called<R>(
+        &self,
+        seen: Event,
+        mask: usize,
+        result: io::Result<R>,
+        left: impl FnOnce(&R) -> Left,
+    ) -> Option<io::Result<R>> {
+        let would_block =
+            matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        let left = result.as_ref().map_or(Left::NoMatter, left);
+        if would_block || left == Left::Nothing {
+            self.io.clear(seen, mask);
+        }
+        if mask & Direction::Read.mask() != 0 {
+            let was_put_off = if would_block {
+                self.guess.found_nothing()
+            } else {
+                self.guess.found(left == Left::Unknown)
+            };
+            if was_put_off {
+                self.sched.probed(!would_block);
+            }
+        }
+        (!would_block).then_some(result)
     }
 
     /// Says that a source that was just made is ready; its first event need not be waited for.
@@ -111,12 +165,14 @@ impl Registration {
         self.poll_ready(cx, Direction::Write)
     }
 
-    /// All steps with a call that moves no countable bytes, or whole messages.
-    pub(crate) fn poll_io<R>(
+    /// All steps, for the last caller's waker in a direction.
+    #[inline]
+    fn poll_call<R>(
         &self,
         cx: &mut Context<'_>,
         direction: Direction,
         mut call: impl FnMut() -> io::Result<R>,
+        left: impl Fn(&R) -> Left,
     ) -> Poll<io::Result<R>> {
         let unit = ready!(poll_proceed(cx));
         loop {
@@ -124,16 +180,33 @@ impl Registration {
             if event.is_shutdown() {
                 return Poll::Ready(Err(netpoll::shutdown_error()));
             }
-            match call() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.io.clear(event, direction.mask());
-                }
-                result => {
-                    unit.made_progress();
-                    return Poll::Ready(result);
-                }
+            if self.put_off(cx, direction) {
+                return Poll::Pending;
+            }
+            if let Some(result) = self.called(event, direction.mask(), call(), &left) {
+                unit.made_progress();
+                return Poll::Ready(result);
             }
         }
+    }
+
+    /// All steps with a call that moves no countable bytes. It is never put off.
+    pub(crate) fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        call: impl FnMut() -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_call(cx, direction, call, |_| Left::NoMatter)
+    }
+
+    /// All steps with a call that receives a message, or bytes of which a short count proves nothing.
+    pub(crate) fn poll_message<R>(
+        &self,
+        cx: &mut Context<'_>,
+        call: impl FnMut() -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_call(cx, Direction::Read, call, |_| Left::Unknown)
     }
 
     /// All steps with a call that moves up to `wanted` bytes of a stream.
@@ -143,33 +216,17 @@ impl Registration {
         cx: &mut Context<'_>,
         direction: Direction,
         wanted: usize,
-        mut call: impl FnMut() -> io::Result<usize>,
+        call: impl FnMut() -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        let unit = ready!(poll_proceed(cx));
-        loop {
-            let event = ready!(self.io.poll_ready(cx, direction));
-            if event.is_shutdown() {
-                return Poll::Ready(Err(netpoll::shutdown_error()));
-            }
-            match call() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.io.clear(event, direction.mask());
-                }
-                result => {
-                    if let Ok(moved) = result {
-                        // Zero is the end of the stream, which stays.
-                        if SHORT_IS_DRAINED && 0 < moved && moved < wanted {
-                            self.io.clear(event, direction.mask());
-                        }
-                    }
-                    unit.made_progress();
-                    return Poll::Ready(result);
-                }
-            }
-        }
+        self.poll_call(cx, direction, call, |&moved| match moved {
+            // The end of the stream, which stays.
+            0 => Left::NoMatter,
+            moved if moved < wanted && SHORT_IS_DRAINED => Left::Nothing,
+            _ => Left::Unknown,
+        })
     }
 
-    /// Steps 2 (without waiting) and 3.
+    /// Steps 2 (without waiting) and 4.
     pub(crate) fn try_io<R>(
         &self,
         interest: Interest,
@@ -204,7 +261,7 @@ impl Registration {
         Ok(ready_of(self.readiness(interest).await?, interest))
     }
 
-    /// All steps; any number may wait. Cancel safe, as long as `call` is one system call.
+    /// All steps; any number may wait. Cancel safe, as long as `call` is one system call. It is never put off.
     pub(crate) async fn async_io<R>(
         &self,
         interest: Interest,
@@ -213,14 +270,31 @@ impl Registration {
         loop {
             let event = self.readiness(interest).await?;
             let unit = poll_fn(poll_proceed).await;
-            match call() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.io.clear(event, interest.mask());
+            if let Some(result) = self.called(event, interest.mask(), call(), |_| Left::NoMatter) {
+                unit.made_progress();
+                return result;
+            }
+        }
+    }
+
+    /// As `async_io`, with a call that receives a message, and an interest in reading.
+    pub(crate) async fn async_message<R>(
+        &self,
+        interest: Interest,
+        mut call: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        loop {
+            let event = self.readiness(interest).await?;
+            let unit = poll_fn(|cx| {
+                if self.put_off(cx, Direction::Read) {
+                    return Poll::Pending;
                 }
-                result => {
-                    unit.made_progress();
-                    return result;
-                }
+                poll_proceed(cx)
+            })
+            .await;
+            if let Some(result) = self.called(event, interest.mask(), call(), |_| Left::Unknown) {
+                unit.made_progress();
+                return result;
             }
         }
     }

@@ -109,7 +109,7 @@ pub(crate) fn into_buf_mut<B: bytes::BufMut, R>(
     Ok(result)
 }
 
-/// One read of a stream socket: protocol of `io::registration`, step 4 included where `drains`.
+/// One read of a stream socket: protocol of `io::registration`, step 5 included.
 #[inline]
 pub(crate) fn poll_recv<S: Socket>(
     socket: &Registered<S>,

@@ -749,7 +749,7 @@ impl UdpSocket {
     ) -> io::Result<R> {
         // An error that waits on the socket (an ICMP answer, say) comes without anything to read.
         let interest = Interest::READABLE | Interest::ERROR;
-        self.io.registration().async_io(interest, || call(&self.io)).await
+        self.io.registration().async_message(interest, || call(&self.io)).await
     }
 
     fn poll_receive<R>(
@@ -757,7 +757,7 @@ impl UdpSocket {
         cx: &mut Context<'_>,
         mut call: impl FnMut(&mio::net::UdpSocket) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        self.io.registration().poll_io(cx, Direction::Read, || call(&self.io))
+        self.io.registration().poll_message(cx, || call(&self.io))
     }
 }
 

@@ -182,7 +182,9 @@ impl RuntimeMetrics {
     /// If there is no such P.
     #[track_caller]
     pub fn worker_local_queue_depth(&self, worker: usize) -> usize {
-        self.worker(worker, |p| p.runq.len() as u64 + u64::from(p.runq.has_next())) as usize
+        self.worker(worker, |p| {
+            (p.runq.len() + usize::from(p.runq.has_next()) + p.probes.len()) as u64
+        }) as usize
     }
 
     /// The mean of all polls on this P; zero unless poll times are measured

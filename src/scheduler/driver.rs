@@ -236,20 +236,27 @@ impl Sched {
                 return Some((g, false));
             }
         }
-        self.runqget(shell).or_else(|| self.globrunq.get().map(|g| (g, false)))
+        self.runqget(shell).or_else(|| {
+            let g = self.globrunq.get().or_else(|| self.ripe_probe(shell));
+            g.map(|g| (g, false))
+        })
     }
 
     /// Timers and the poller: a look, or, with nothing to run, a sleep until there is something.
     fn wait_here(&self, local: &mut Local, idle: bool, root: &Root) {
         let Some(shell) = context::shell_of(self) else { return };
+        self.late_probes(shell);
         if idle {
             self.hook(&self.config.on_thread_park);
         }
         let deadline = self.earliest_timer();
         // A wake-up or an inject that comes after these looks breaks the sleep: `Netpoll::wake` is kept
         // for the next blocking poll.
-        let may_sleep =
-            idle && !root.note.is_notified() && self.globrunq.is_empty() && shell.runq.is_empty();
+        let may_sleep = idle
+            && !root.note.is_notified()
+            && self.globrunq.is_empty()
+            && shell.runq.is_empty()
+            && shell.probes.is_empty();
         let auto = may_sleep && deadline != u64::MAX && self.may_auto_advance();
         let timeout = if !may_sleep || auto {
             Some(Duration::ZERO)
@@ -266,6 +273,7 @@ impl Sched {
                     self.trace(Event::Park { p: shell.id });
                     self.publish_poll_until(deadline.max(1));
                 }
+                shell.looked();
                 self.netpoll_once(&mut poller, timeout, &mut local.ready);
                 if may_sleep {
                     self.publish_poll_until(0);
@@ -292,6 +300,9 @@ impl Sched {
             for p in self.shells() {
                 self.run_timers(local, shell, p, now);
             }
+        }
+        if idle && shell.runq.is_empty() {
+            self.first_probe(shell);
         }
     }
 }

@@ -71,6 +71,7 @@ impl Sched {
             return;
         }
         self.stats.handoffs.add(1);
+        self.end_probes(shell);
         let p = self.releasep(shell);
         self.handoffp(p);
     }

@@ -182,6 +182,7 @@ impl Sched {
         self.stats.set_aside.add(1);
         let id = g.header().id;
         self.trace(Event::Handoff);
+        self.end_probes(shell);
         let p = self.releasep(shell);
         self.handoffp(p);
         let start = self.clock_now();

@@ -66,6 +66,7 @@ mod models;
 pub(crate) mod netpoll;
 pub(crate) mod observe;
 pub(crate) mod p;
+mod probes;
 pub(crate) mod proc;
 pub(crate) mod procresize;
 pub(crate) mod procs;

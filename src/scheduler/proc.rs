@@ -123,7 +123,7 @@ impl Sched {
         let _queued_again = self.execute(shell, g, inherit);
     }
 
-    /// Polls a G once, and queues it again if it was woken meanwhile (true).
+    /// Polls a G once, and queues it again if it was woken meanwhile (true). False also if it was put off.
     #[inline]
     pub(super) fn execute(&self, shell: Shell<'_>, g: G, inherit: bool) -> bool {
         shell.begin_slice(inherit);
@@ -133,25 +133,25 @@ impl Sched {
             let _budget = coop::enter(Some(&shell.p().preempt));
             self.run_g(shell, g)
         };
-        let woken = matches!(ran, Ran::Woken(_));
         // The poll may have given the shell away.
-        match (context::shell_of(self), ran) {
-            (Some(shell), ran) => {
-                shell.set_in_poll(false);
-                if let Ran::Woken(g) = ran {
-                    // Yielded: behind everybody here, or, with its slice over, behind everybody.
-                    // Relaxed: a hint.
-                    if shell.preempt.load(Relaxed) {
-                        self.inject(g);
-                    } else {
-                        self.runqput(shell, g, false);
-                    }
-                }
-            }
-            (None, Ran::Woken(g)) if !broken("woken_without_p_dropped") => self.inject(g),
-            (None, _) => {}
+        let shell = context::shell_of(self);
+        if let Some(shell) = shell {
+            shell.set_in_poll(false);
         }
-        woken
+        let Ran::Woken(g) = ran else { return false };
+        match shell {
+            // With its slice over it goes behind everybody.
+            // Relaxed: a hint.
+            Some(shell) if shell.preempt.load(Relaxed) => self.inject(g),
+            Some(shell) if shell.has_probe() => return self.put_aside(shell, g),
+            // Yielded: behind everybody here.
+            Some(shell) => {
+                self.runqput(shell, g, false);
+            }
+            None if !broken("woken_without_p_dropped") => self.inject(g),
+            None => {}
+        }
+        true
     }
 
     /// A searcher found something: it stops being one, and somebody else takes over the search if there is
@@ -249,8 +249,11 @@ impl Sched {
                 return Some((g, false));
             }
         }
-        if busy_tick && self.netpoll.has_sources() {
-            self.netpoll_look(local, shell);
+        if busy_tick {
+            self.late_probes(shell);
+            if self.netpoll.has_sources() {
+                self.netpoll_look(local, shell);
+            }
         }
         if let Some(found) = self.runqget(shell) {
             return Some(found);
@@ -258,15 +261,21 @@ impl Sched {
         if let Some(g) = self.globrunqget(shell) {
             return Some((g, false));
         }
+        if let Some(g) = self.ripe_probe(shell) {
+            return Some((g, false));
+        }
         if self.netpoll.has_sources() {
             if let Some(g) = self.steal_from_stuck(local, shell) {
                 return Some((g, false));
             }
             if self.netpoll_look(local, shell) {
-                return self.runqget(shell);
+                if let Some(found) = self.runqget(shell) {
+                    return Some(found);
+                }
             }
         }
-        None
+        // Step 4 of `probes.rs`.
+        shell.probes.first().map(|g| (g, false))
     }
 
     /// A searcher that is about to give up waits a little for work to arrive, if that has paid lately.
@@ -368,6 +377,7 @@ impl Sched {
     /// A look at the poller that does not block. True: something became ready.
     fn netpoll_look(&self, local: &mut Local, shell: Shell<'_>) -> bool {
         let Some(mut poller) = self.netpoll.try_poller() else { return false };
+        shell.looked();
         self.netpoll_once(&mut poller, Some(Duration::ZERO), &mut local.ready);
         drop(poller);
         let any = !local.ready.is_empty();

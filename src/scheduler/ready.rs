@@ -302,7 +302,8 @@ impl Sched {
     /// the shell is put away.
     pub(super) fn pidleput(&self, locked: &mut Locked, p: &P) {
         debug_assert!(
-            p.runq.is_empty() || self.config.flavor == Flavor::CurrentThread,
+            (p.runq.is_empty() && p.probes.is_empty())
+                || self.config.flavor == Flavor::CurrentThread,
             "pidleput: the queue is not empty"
         );
         if p.role() == Role::Blocked && !broken("blocked_gives_permit") {

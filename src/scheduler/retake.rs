@@ -130,6 +130,13 @@ impl Sched {
         moved
     }
 
+    /// What was put off behind a poll that lasts is thieves' by now.
+    pub(super) fn drain_probes(&self, p: &P) -> usize {
+        let mut moved = 0;
+        self.globrunq.put_all(std::iter::from_fn(|| p.probes.first()).inspect(|_| moved += 1));
+        moved
+    }
+
     /// Step 3. True: this M goes on with its shell. False: it has no P any more.
     #[cold]
     pub(super) fn regain(&self, shell: Shell<'_>) -> bool {
@@ -193,5 +200,6 @@ impl Sched {
 
 fn drained(p: &P) -> Option<crate::g::raw::G> {
     let next = if broken("drain_skips_runnext") { None } else { p.runq.take_next() };
-    next.or_else(|| p.runq.steal_one())
+    let queued = next.or_else(|| p.runq.steal_one());
+    queued.or_else(|| if broken("drain_skips_probes") { None } else { p.probes.first() })
 }

@@ -161,6 +161,7 @@ impl Sched {
 
     /// Step 2 for one shell.
     pub(super) fn abandon(&self, shell: Shell<'_>) {
+        self.end_probes(shell);
         while let Some(g) = shell.runq.take_next().or_else(|| shell.runq.get()) {
             // The all-G list still has it: this is just the queue's reference.
             drop(g);
@@ -204,7 +205,8 @@ impl Sched {
         let mut refs = 0;
         for p in locked.pidle.iter().chain(&locked.spare) {
             let p = p.get(self);
-            while let Some(g) = p.runq.take_next().or_else(|| p.runq.steal_one()) {
+            let queued = || p.runq.take_next().or_else(|| p.runq.steal_one());
+            while let Some(g) = queued().or_else(|| p.probes.first()) {
                 // Nobody's foreign code runs in this: the G is dead or claimed, the list had a
                 // reference, and what is freed is memory.
                 drop(g);

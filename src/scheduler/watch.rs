@@ -118,6 +118,7 @@ impl Watch {
                     if in_poll && same && now > seen.since {
                         look.moved = true;
                         self.stuck.push(i);
+                        drained += sched.drain_probes(p);
                     } else {
                         healthy += 1;
                     }

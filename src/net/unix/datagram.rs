@@ -450,7 +450,7 @@ impl UnixDatagram {
         &self,
         mut call: impl FnMut(&mio::net::UnixDatagram) -> io::Result<R>,
     ) -> io::Result<R> {
-        self.io.registration().async_io(Interest::READABLE, || call(&self.io)).await
+        self.io.registration().async_message(Interest::READABLE, || call(&self.io)).await
     }
 
     fn poll_receive<R>(
@@ -458,7 +458,7 @@ impl UnixDatagram {
         cx: &mut Context<'_>,
         mut call: impl FnMut(&mio::net::UnixDatagram) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        self.io.registration().poll_io(cx, Direction::Read, || call(&self.io))
+        self.io.registration().poll_message(cx, || call(&self.io))
     }
 }
 

@@ -534,7 +534,7 @@ impl AsyncRead for Receiver {
     ) -> Poll<io::Result<()>> {
         // Not `poll_transfer`: in packet mode a short read does not prove that the pipe is empty.
         let registration = self.io.registration();
-        ready!(registration.poll_io(cx, Direction::Read, || read(&self.io, buf)))?;
+        ready!(registration.poll_message(cx, || read(&self.io, buf)))?;
         Poll::Ready(Ok(()))
     }
 }

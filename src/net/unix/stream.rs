@@ -333,7 +333,7 @@ impl UnixStream {
         // Not `poll_transfer`: a read also ends short where a message with fds or credentials begins, so
         // a short one does not prove that nothing is left.
         let registration = self.io.registration();
-        registration.poll_io(cx, Direction::Read, || socket::recv(&*self.io, buf)).map_ok(|_| ())
+        registration.poll_message(cx, || socket::recv(&*self.io, buf)).map_ok(|_| ())
     }
 
     pub(super) fn poll_write_shared(

@@ -14,6 +14,7 @@ mod idle;
 mod local;
 mod note;
 mod poller;
+mod probes;
 mod retake;
 mod ring;
 mod shutdown;
@@ -222,5 +223,7 @@ fn check_at_rest(sched: &SchedRef, procs: u32) {
     assert_eq!(locked.nmarked, 0, "marks");
     assert_eq!(locked.pidle.len() as u32, procs, "idle permits");
     assert_eq!(locked.pidle.len() + locked.spare.len(), sched.nshells(), "shells");
-    assert!(sched.shells().all(|p| p.role() == Role::Idle && p.runq.is_empty()));
+    assert!(sched
+        .shells()
+        .all(|p| p.role() == Role::Idle && p.runq.is_empty() && p.probes.is_empty()));
 }
