@@ -656,3 +656,37 @@ fn q_behind_cheap_events() {
     });
     assert!(met, "the second event of two waits for the poll of the first");
 }
+
+/// What comes from outside is not served by the count of polls alone: where they are long, sixty-one of them, or a
+/// whole chain of them in one time slice, would be milliseconds for each.
+#[test]
+fn f_injected_beside_long_polls() {
+    const INJECTED: usize = 50;
+    let runtime = threaded(1);
+    let polls = Arc::new(AtomicUsize::new(0));
+    let left = Arc::new(AtomicUsize::new(INJECTED));
+
+    fn chain(polls: Arc<AtomicUsize>, left: Arc<AtomicUsize>) {
+        if left.load(SeqCst) > 0 {
+            // On any machine longer than a sixth of what a look at the queue may take.
+            thread::sleep(Duration::from_micros(50));
+            polls.fetch_add(1, SeqCst);
+            gmp::spawn(async move { chain(polls, left) });
+        }
+    }
+    {
+        let (polls, left) = (polls.clone(), left.clone());
+        runtime.spawn(async move { chain(polls, left) });
+    }
+    eventually("the chain runs", || polls.load(SeqCst) > 100);
+    let before = polls.load(SeqCst);
+    for _ in 0..INJECTED {
+        let left = left.clone();
+        runtime.spawn(async move {
+            left.fetch_sub(1, SeqCst);
+        });
+    }
+    eventually("all have run", || left.load(SeqCst) == 0);
+    let during = polls.load(SeqCst) - before;
+    assert!(during <= 20 * INJECTED, "{during} long polls while {INJECTED} tasks waited");
+}

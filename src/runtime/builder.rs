@@ -299,8 +299,9 @@ impl Builder {
         self
     }
 
-    /// How many time slices pass between two looks at the global queue while there is local work: 61 by
-    /// default, Go's number, and 31 on current_thread.
+    /// How many polls pass between two looks at the global queue while there is local work. By default 61, Go's
+    /// number, or fewer where polls are long, so that it is no longer than about 200 µs from one look to the
+    /// next; on current_thread 31. A number that is given is kept.
     ///
     /// # Panics
     ///
@@ -592,6 +593,7 @@ impl Builder {
             thread_name: self.thread_name.clone(),
             stack_size: self.stack_size,
             globrunq_tick,
+            globrunq_tunes: self.globrunq_tick.is_none(),
             netpoll_tick: self.netpoll_tick,
             // current_thread has no M that could stand in for the driver.
             sysmon: self.flavor == Flavor::MultiThread && !self.played(),

@@ -56,6 +56,8 @@ pub(crate) struct Config {
     pub(crate) thread_name: Arc<dyn Fn() -> String + Send + Sync + 'static>,
     pub(crate) stack_size: Option<usize>,
     pub(crate) globrunq_tick: u32,
+    /// Nobody asked for that interval: it may be shorter where polls are long.
+    pub(crate) globrunq_tunes: bool,
     pub(crate) netpoll_tick: u32,
     /// Is there a sysmon?
     pub(crate) sysmon: bool,

@@ -17,8 +17,9 @@ pub(crate) const RUNQ_SPILL: usize = RUNQ_CAP / 2;
 
 const _: () = assert!(RUNQ_CAP.is_power_of_two() && RUNQ_CAP <= (u32::MAX / 2) as usize);
 
-/// Slices between looks at the global queue while there is local work. Prime, so that no program's
-/// period resonates with it, and rare enough not to show. Go's and tokio's.
+/// Polls between looks at the global queue while there is local work, at most (`fair.rs`); on current_thread
+/// half as many, in slices. Prime, so that no program's period resonates with it, and rare enough not to show.
+/// Go's and tokio's.
 pub(crate) const GLOBRUNQ_TICK: u32 = 61;
 
 /// Most Gs that one look takes from the global queue: half a ring, so that they fit. Go's.
@@ -29,6 +30,9 @@ pub(crate) const GLOBRUNQ_BATCH: usize = RUNQ_CAP / 2;
 pub(crate) const GLOBRUNQ_SEGMENT: usize = 512;
 #[cfg(all(test, gmp_loom))]
 pub(crate) const GLOBRUNQ_SEGMENT: usize = 2;
+
+/// Nanoseconds between such looks, where that is less. tokio's.
+pub(crate) const FAIR_LOOK_NS: u64 = 200_000;
 
 /// Slices between looks at the poller while there is local work: an epoll_wait that finds nothing costs
 /// a few hundred nanoseconds, a few per slice at this rate. A guess.

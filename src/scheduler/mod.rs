@@ -55,6 +55,7 @@ pub(crate) mod deterministic;
 mod doze;
 pub(crate) mod driver;
 mod errands;
+mod fair;
 pub(crate) mod globrunq;
 pub(crate) mod handoff;
 mod hogs;

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::batch::{Batches, Kind};
 use super::context;
+use super::fair::Fair;
 use super::hogs::Hog;
 use super::netpoll::Poller;
 use super::observe::trace::Event;
@@ -46,6 +47,7 @@ pub(super) struct Local {
     pub(super) foreign: Vec<Waker>,
     spin: Spin,
     pub(super) batches: Batches,
+    fair: Fair,
     /// What was polled last.
     pub(super) polled: Option<Id>,
     /// When this M got its P.
@@ -63,9 +65,18 @@ impl Local {
             foreign: Vec::new(),
             spin: Spin::new(spin_ns),
             batches: Batches::new(),
+            fair: Fair::new(),
             polled: None,
             busy_since: Instant::now(),
         }
+    }
+}
+
+impl Local {
+    /// This M has got a shell.
+    fn begins(&mut self, shell: Shell<'_>) {
+        self.busy_since = Instant::now();
+        self.fair.begin(shell.stats.polls.get(), self.busy_since);
     }
 }
 
@@ -80,7 +91,9 @@ enum Found {
 impl Sched {
     /// Go's `schedule`: runs Gs until this M has no P any more.
     pub(super) fn schedule(&self, local: &mut Local) {
-        local.busy_since = Instant::now();
+        if let Some(shell) = context::shell_of(self) {
+            local.begins(shell);
+        }
         // Of a ring that this M has lost, perhaps.
         local.batches.end();
         loop {
@@ -214,12 +227,12 @@ impl Sched {
             match self.search_without_p(local) {
                 Some(p) => {
                     self.acquirep(p);
-                    local.busy_since = Instant::now();
                     self.trace(Event::Unpark);
                     let Some(acquired) = context::shell_of(self) else {
                         unreachable!("acquirep just set the shell")
                     };
                     shell = acquired;
+                    local.begins(shell);
                 }
                 None => return Found::NoP,
             }
@@ -244,8 +257,8 @@ impl Sched {
             *now = self.timers_now();
             self.run_timers(local, shell, shell.p(), *now);
         }
-        if tick % self.config.globrunq_tick == 0 {
-            if let Some(g) = self.fair_look(shell) {
+        if local.fair.is_due(shell.stats.polls.get()) {
+            if let Some(g) = self.fair_look(local, shell) {
                 return Some((g, false));
             }
         }
@@ -317,13 +330,19 @@ impl Sched {
         shell.runq.get().map(|g| (g, false))
     }
 
-    /// Every 61st slice: one G from the global queue, or, if threads in `block_on` have work queued that
+    /// Every 61st poll (`fair.rs`): one G from the global queue, or, if threads in `block_on` have work queued that
     /// only others run, some of theirs; so that neither waits for a P that runs dry. They take turns in who
     /// comes first: under load neither need ever be empty.
-    fn fair_look(&self, shell: Shell<'_>) -> Option<G> {
+    fn fair_look(&self, local: &mut Local, shell: Shell<'_>) -> Option<G> {
+        let (polls, most) = (shell.stats.polls.get(), self.config.globrunq_tick);
+        let turn = if self.config.globrunq_tunes && !self.is_played() {
+            local.fair.looks(polls, most, Instant::now())
+        } else {
+            local.fair.looks_at_every(polls, most)
+        };
         // Relaxed: a hint; a searcher that goes idle looks at all shells.
         let unattended = self.nunattended.load(Relaxed) > 0;
-        let theirs_first = unattended && (shell.schedtick() / self.config.globrunq_tick) % 2 == 0;
+        let theirs_first = unattended && turn;
         if theirs_first {
             if let Some(g) = self.steal_from_unattended(shell) {
                 return Some(g);

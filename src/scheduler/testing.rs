@@ -19,6 +19,7 @@ pub(crate) fn undriven(enable_io: bool, enable_time: bool) -> io::Result<SchedRe
         thread_name: Arc::new(|| "test-m".to_owned()),
         stack_size: None,
         globrunq_tick: 31,
+        globrunq_tunes: false,
         netpoll_tick: 61,
         sysmon: false,
         retake: Retake::default(),

@@ -56,6 +56,7 @@ fn rig_with(flavor: Flavor, procs: usize, token: &StdArc<()>, sysmon: bool) -> S
         thread_name: StdArc::new(|| "m".to_owned()),
         stack_size: None,
         globrunq_tick: 61,
+        globrunq_tunes: false,
         netpoll_tick: 61,
         sysmon,
         retake: Retake::default(),
