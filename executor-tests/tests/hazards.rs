@@ -10,7 +10,7 @@ use std::path::Path;
 use source::{sources, Source};
 
 /// How many hazards are known. It grows; a line that vanished is a test that nobody misses.
-const KNOWN: usize = 143;
+const KNOWN: usize = 144;
 
 enum Covered {
     Test { path: String, function: String },

@@ -41,6 +41,9 @@ const IO_DISABLED: &str =
 /// Does a short transfer prove that the kernel has no more (step 5)?
 const SHORT_IS_DRAINED: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
+/// With one of these a read does not wait.
+const SURE_TO_FIND: usize = Ready::READ_CLOSED.bits() | Ready::ERROR.bits();
+
 /// What a call that moved something has left in the kernel.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Left {
@@ -100,16 +103,18 @@ impl Registration {
 
     /// Step 3: is the call to be made later? Then the task was woken for it.
     #[inline]
-    fn put_off(&self, cx: &mut Context<'_>, direction: Direction) -> bool {
-        let off =
-            direction == Direction::Read && self.guess.is_too_early() && self.sched.put_off(cx);
+    fn put_off(&self, cx: &mut Context<'_>, direction: Direction, seen: Event) -> bool {
+        let off = direction == Direction::Read
+            && self.guess.is_too_early()
+            && seen.bits() & SURE_TO_FIND == 0
+            && self.sched.put_off(cx);
         if off {
             self.guess.put_off();
         }
         off
     }
 
-    /// Steps 4 to 6: what the call came to. `None`: it would block, look again.
+    /// Steps 4 to 6: what the call came to. `Err`: it would block, look again.
     #[inline]
     fn called<R>(
         &self,
@@ -117,7 +122,7 @@ impl Registration {
         mask: usize,
         result: io::Result<R>,
         left: impl FnOnce(&R) -> Left,
-    ) -> Option<io::Result<R>> {
+    ) -> Result<io::Result<R>, io::Error> {
         let would_block =
             matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         let left = result.as_ref().map_or(Left::NoMatter, left);
@@ -134,7 +139,10 @@ impl Registration {
                 self.sched.probed(!would_block);
             }
         }
-        (!would_block).then_some(result)
+        match result {
+            Err(error) if would_block => Err(error),
+            result => Ok(result),
+        }
     }
 
     /// Says that a source that was just made is ready; its first event need not be waited for.
@@ -180,10 +188,10 @@ impl Registration {
             if event.is_shutdown() {
                 return Poll::Ready(Err(netpoll::shutdown_error()));
             }
-            if self.put_off(cx, direction) {
+            if self.put_off(cx, direction, event) {
                 return Poll::Pending;
             }
-            if let Some(result) = self.called(event, direction.mask(), call(), &left) {
+            if let Ok(result) = self.called(event, direction.mask(), call(), &left) {
                 unit.made_progress();
                 return Poll::Ready(result);
             }
@@ -240,11 +248,7 @@ impl Registration {
                 io::ErrorKind::WouldBlock.into()
             });
         }
-        let result = call();
-        if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
-            self.io.clear(event, interest.mask());
-        }
-        result
+        self.called(event, interest.mask(), call(), |_| Left::NoMatter).unwrap_or_else(Err)
     }
 
     /// Waits for readiness; any number may. Spends no budget. Cancel safe.
@@ -270,7 +274,7 @@ impl Registration {
         loop {
             let event = self.readiness(interest).await?;
             let unit = poll_fn(poll_proceed).await;
-            if let Some(result) = self.called(event, interest.mask(), call(), |_| Left::NoMatter) {
+            if let Ok(result) = self.called(event, interest.mask(), call(), |_| Left::NoMatter) {
                 unit.made_progress();
                 return result;
             }
@@ -286,13 +290,13 @@ impl Registration {
         loop {
             let event = self.readiness(interest).await?;
             let unit = poll_fn(|cx| {
-                if self.put_off(cx, Direction::Read) {
+                if self.put_off(cx, Direction::Read, event) {
                     return Poll::Pending;
                 }
                 poll_proceed(cx)
             })
             .await;
-            if let Some(result) = self.called(event, interest.mask(), call(), |_| Left::Unknown) {
+            if let Ok(result) = self.called(event, interest.mask(), call(), |_| Left::Unknown) {
                 unit.made_progress();
                 return result;
             }

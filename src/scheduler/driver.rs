@@ -19,7 +19,7 @@ use std::future::Future;
 use std::pin::{pin, Pin};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::context;
 use super::observe::trace::Event;
@@ -236,6 +236,9 @@ impl Sched {
                 return Some((g, false));
             }
         }
+        if shell.putting_off().anyone_late(shell.stats.polls.get()) {
+            self.late_probes(shell);
+        }
         self.runqget(shell).or_else(|| {
             let g = self.globrunq.get().or_else(|| self.ripe_probe(shell));
             g.map(|g| (g, false))
@@ -245,7 +248,9 @@ impl Sched {
     /// Timers and the poller: a look, or, with nothing to run, a sleep until there is something.
     fn wait_here(&self, local: &mut Local, idle: bool, root: &Root) {
         let Some(shell) = context::shell_of(self) else { return };
-        self.late_probes(shell);
+        let tick = self.config.globrunq_tick;
+        let short = local.fair.looks(shell.stats.polls.get(), tick, false, Instant::now());
+        shell.putting_off().allow(short);
         if idle {
             self.hook(&self.config.on_thread_park);
         }
@@ -273,7 +278,7 @@ impl Sched {
                     self.trace(Event::Park { p: shell.id });
                     self.publish_poll_until(deadline.max(1));
                 }
-                shell.looked();
+                shell.putting_off().looked();
                 self.netpoll_once(&mut poller, timeout, &mut local.ready);
                 if may_sleep {
                     self.publish_poll_until(0);
@@ -301,8 +306,12 @@ impl Sched {
                 self.run_timers(local, shell, p, now);
             }
         }
+        local.fair.begin(shell.stats.polls.get(), Instant::now());
         if idle && shell.runq.is_empty() {
-            self.first_probe(shell);
+            // Step 4 of `probes.rs`.
+            if let Some(g) = shell.probes.first() {
+                self.runqput(shell, g, false);
+            }
         }
     }
 }

@@ -10,7 +10,7 @@
 
 use std::time::Instant;
 
-use super::limits::FAIR_LOOK_NS;
+use super::limits::{FAIR_LOOK_NS, SHORT_POLL_NS};
 
 /// What an M knows of its looks.
 pub(super) struct Fair {
@@ -19,7 +19,6 @@ pub(super) struct Fair {
     /// Polls until the next one.
     every: u64,
     since: Instant,
-    /// Whose turn it is to come first; see `Sched::fair_look`.
     turn: bool,
 }
 
@@ -38,20 +37,20 @@ impl Fair {
         polls.wrapping_sub(self.last) >= self.every
     }
 
-    /// Where an interval was asked for, or time is not to be looked at.
-    pub(super) fn looks_at_every(&mut self, polls: u64, every: u32) -> bool {
-        (self.last, self.every) = (polls, u64::from(every));
-        self.turn = !self.turn;
-        self.turn
-    }
-
-    /// At most so many polls from one look to the next. Answers whose turn it is.
-    pub(super) fn looks(&mut self, polls: u64, most: u32, now: Instant) -> bool {
+    /// A look: the next one is after so many polls, or, if it `tunes`, after fewer where these take long.
+    /// Answers whether polls are short.
+    pub(super) fn looks(&mut self, polls: u64, most: u32, tunes: bool, now: Instant) -> bool {
         let took = now.saturating_duration_since(self.since).as_nanos() as u64;
         let each = took / polls.wrapping_sub(self.last).max(1);
-        let fits = FAIR_LOOK_NS / each.max(1);
-        let every = fits.clamp(1, u64::from(most)).min(2 * self.every);
-        (self.last, self.every, self.since) = (polls, every, now);
+        let most = u64::from(most);
+        let fits = (FAIR_LOOK_NS / each.max(1)).clamp(1, most).min(2 * self.every);
+        (self.last, self.since) = (polls, now);
+        self.every = if tunes { fits } else { most };
+        each <= SHORT_POLL_NS
+    }
+
+    /// Whose turn it is to come first.
+    pub(super) fn turn(&mut self) -> bool {
         self.turn = !self.turn;
         self.turn
     }
@@ -73,7 +72,8 @@ mod tests {
                 polls += 1;
                 now += Duration::from_nanos(each);
             }
-            fair.looks(polls, 61, now);
+            let short = fair.looks(polls, 61, true, now);
+            assert_eq!(short, each <= SHORT_POLL_NS);
             fair.every
         };
         let short: Vec<u64> = (0..8).map(|_| next(100)).collect();
@@ -84,10 +84,19 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_was_given_is_kept() {
+        let mut fair = Fair::new();
+        fair.begin(0, Instant::now());
+        let later = Instant::now() + Duration::from_secs(1);
+        assert!(!fair.looks(1, 31, false, later), "it was a long one");
+        assert!(!fair.is_due(31) && fair.is_due(32));
+    }
+
+    #[test]
     fn another_shell_is_looked_around_from_at_once() {
         let mut fair = Fair::new();
         fair.begin(500, Instant::now());
-        fair.looks(500, 61, Instant::now());
+        fair.looks(500, 61, true, Instant::now());
         assert!(fair.is_due(7), "it has polled less");
     }
 }

@@ -22,6 +22,9 @@ const _: () = assert!(RUNQ_CAP.is_power_of_two() && RUNQ_CAP <= (u32::MAX / 2) a
 /// Go's and tokio's.
 pub(crate) const GLOBRUNQ_TICK: u32 = 61;
 
+/// Nanoseconds between such looks, where that is less. tokio's.
+pub(crate) const FAIR_LOOK_NS: u64 = 200_000;
+
 /// Most Gs that one look takes from the global queue: half a ring, so that they fit. Go's.
 pub(crate) const GLOBRUNQ_BATCH: usize = RUNQ_CAP / 2;
 
@@ -31,8 +34,12 @@ pub(crate) const GLOBRUNQ_SEGMENT: usize = 512;
 #[cfg(all(test, gmp_loom))]
 pub(crate) const GLOBRUNQ_SEGMENT: usize = 2;
 
-/// Nanoseconds between such looks, where that is less. tokio's.
-pub(crate) const FAIR_LOOK_NS: u64 = 200_000;
+/// Nanoseconds that a poll takes at most, in the mean, where Gs may be put off: who is put off waits for those
+/// before it. A guess.
+pub(crate) const SHORT_POLL_NS: u64 = 100_000;
+
+/// Polls after which a G that is put off is late, beyond those that were queued before it. A guess.
+pub(crate) const LATE_POLLS: u64 = 8;
 
 /// Slices between looks at the poller while there is local work: an epoll_wait that finds nothing costs
 /// a few hundred nanoseconds, a few per slice at this rate. A guess.

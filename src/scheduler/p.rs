@@ -20,7 +20,7 @@ use std::ops::Deref;
 use super::hogs::Why;
 use super::limits::SCHED_REF_BATCH;
 use super::observe::PObserver;
-use super::probes::Probes;
+use super::probes::{Probes, PuttingOff};
 use super::runq::Runq;
 use super::sched::Sched;
 use super::stats::Stats;
@@ -85,12 +85,7 @@ pub(crate) struct P {
 /// What the owner alone touches.
 struct Own {
     streak: Cell<u32>,
-    /// A G has woken itself for a probe.
-    probe: Cell<bool>,
-    /// Looks at the poller by this shell's owners.
-    looks: Cell<u64>,
-    /// Did the last probe find something?
-    probes_find: Cell<bool>,
+    putting_off: PuttingOff,
     next_id: Cell<u64>,
     ids_end: Cell<u64>,
     sched_refs: Cell<usize>,
@@ -122,9 +117,7 @@ impl P {
             observe: PObserver::new(),
             own: Own {
                 streak: Cell::new(0),
-                probe: Cell::new(false),
-                looks: Cell::new(0),
-                probes_find: Cell::new(false),
+                putting_off: PuttingOff::new(),
                 next_id: Cell::new(0),
                 ids_end: Cell::new(0),
                 sched_refs: Cell::new(0),
@@ -242,38 +235,10 @@ impl<'a> Shell<'a> {
         self.own.streak.get()
     }
 
-    /// The G that is polled has woken itself only to look once more, later.
-    pub(super) fn note_probe(&self) {
-        self.own.probe.set(true);
-    }
-
-    /// The poller was asked what is ready.
+    /// What the owner knows of who is put off.
     #[inline]
-    pub(super) fn looked(&self) {
-        self.own.looks.set(self.own.looks.get() + 1);
-    }
-
-    pub(super) fn looks(&self) -> u64 {
-        self.own.looks.get()
-    }
-
-    /// What a G that was put off has found.
-    pub(super) fn probed(&self, found: bool) {
-        self.own.probes_find.set(found);
-    }
-
-    pub(super) fn probes_find(&self) -> bool {
-        self.own.probes_find.get()
-    }
-
-    /// Has it? If that poll was a G's inside of another one's, the outer one is taken for it.
-    #[inline]
-    pub(super) fn has_probe(&self) -> bool {
-        self.own.probe.get()
-    }
-
-    pub(super) fn forget_probe(&self) {
-        self.own.probe.set(false);
+    pub(super) fn putting_off(&self) -> &PuttingOff {
+        &self.own.putting_off
     }
 
     /// Marks the beginning (odd) or the end (even) of foreign code on this thread.

@@ -10,35 +10,45 @@
 //! Protocol.
 //!
 //! 1. *Put off* (`put_off`, inside a poll): the G wakes itself, and the shell notes that it did so for a probe.
-//!    After the poll `execute` puts the G here and not into the ring (`put_aside`).
+//!    After the poll `execute` puts the G here and not into the ring (`put_aside`). Only where polls are
+//!    short: who waits here waits for those before it.
 //! 2. *Ripe* (`ripe_probe`): with an empty ring the first one here is polled again, if all that stood in the ring
 //!    before it have had their turn, one G at least has, and the poller was asked since: what that brings may
 //!    be what this one waits for. As long as probes find something it need not be asked: then the Gs that
 //!    they wait for are here as well.
-//! 3. *Late* (`late_probes`): where the ring never runs empty, each look at the poller is preceded by one at
-//!    who has been here for as long as from one such look to the next. They go into the ring.
+//! 3. *Late* (`late_probes`): where the ring does not run empty, who has waited for all that stood there, and for
+//!    [`LATE_POLLS`] more, goes to its end, behind what the poller has brought meanwhile.
 //! 4. *Alone*: when nothing else is there to run, and the poller has brought nothing, the first one is polled. So
-//!    an M with a probe never goes idle, and no G is put off twice without a system call between.
+//!    an M with a probe never goes idle. A source is put off once, and then its call is made.
 //! 5. *In the owner's hands*: thieves do not look here. Polled by another M at once, a G would only find that
-//!    nothing is there yet.
-//! 6. *Not forgotten*: behind a poll that lasts, sysmon moves them to the global queue (`watch.rs`); who gives its
-//!    P away puts them into the ring first (`end_probes`); a shell without a permit and a scheduler without
-//!    sysmon have none, there the G yields.
+//!    nothing is there yet. But from an owner that stands in one poll for longer than the short ones take they
+//!    take them (`is_stuck`), and so does sysmon (`watch.rs`), into the global queue.
+//! 6. *Not forgotten*: who gives its P away puts them into the ring first (`end_probes`). A shell without a permit
+//!    and a multi_thread scheduler without sysmon have none, there the G yields.
 //!
-//! The lock is for the owner and sysmon. It is a leaf: nothing is locked and no foreign code runs under it.
+//! The lock is for the owner, thieves and sysmon. It is a leaf: nothing is locked and no foreign code runs under
+//! it.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
-// std's atomic also under loom: a hint, see `is_empty`.
+// std's atomic also under loom: a hint, see `len`.
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Context;
+use std::time::Duration;
 
 use super::context;
+use super::limits::LATE_POLLS;
 use super::local;
-use super::p::{Role, Shell};
+use super::p::{Role, Shell, P};
 use super::sched::Sched;
+use super::steal;
 use crate::g::raw::G;
 use crate::g::waker;
 use crate::primitives::sync::Mutex;
+
+/// How long an owner must stay inside one poll before thieves take what is put off: several short polls, with
+/// their system calls.
+const GRACE: Duration = Duration::from_micros(20);
 
 /// See the module's text.
 pub(crate) struct Probes {
@@ -50,9 +60,64 @@ pub(crate) struct Probes {
 /// When a G was put off.
 struct Since {
     /// The number of polls of this shell after which all have had their turn that stood in the ring.
-    polls: u64,
+    ripe_at: u64,
     /// Looks at the poller.
     looks: u64,
+}
+
+impl Since {
+    fn late_at(&self) -> u64 {
+        self.ripe_at + LATE_POLLS
+    }
+}
+
+/// What the owner of a shell alone knows of it.
+pub(crate) struct PuttingOff {
+    /// The number of the last poll in which the G has woken itself for a probe.
+    noted: Cell<u64>,
+    /// Polls are short.
+    may: Cell<bool>,
+    /// The number of polls after which the first one is late, or less; if there is none, never.
+    late_at: Cell<u64>,
+    /// Looks at the poller.
+    looks: Cell<u64>,
+    /// Did the last probe find something?
+    pays: Cell<bool>,
+}
+
+impl PuttingOff {
+    pub(super) fn new() -> PuttingOff {
+        PuttingOff {
+            noted: Cell::new(u64::MAX),
+            may: Cell::new(false),
+            late_at: Cell::new(u64::MAX),
+            looks: Cell::new(0),
+            pays: Cell::new(false),
+        }
+    }
+
+    /// Has the G woken itself for a probe in the poll of this number?
+    #[inline]
+    pub(super) fn is_noted(&self, poll: u64) -> bool {
+        self.noted.get() == poll
+    }
+
+    /// Says whether polls are short.
+    pub(super) fn allow(&self, may: bool) {
+        self.may.set(may);
+    }
+
+    /// The poller was asked what is ready.
+    #[inline]
+    pub(super) fn looked(&self) {
+        self.looks.set(self.looks.get() + 1);
+    }
+
+    /// After so many polls, may somebody be late?
+    #[inline]
+    pub(super) fn anyone_late(&self, polls: u64) -> bool {
+        polls >= self.late_at.get()
+    }
 }
 
 impl Probes {
@@ -67,6 +132,11 @@ impl Probes {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Is there any? If the answer is no, whoever puts one from now on sees what the caller wrote before.
+    pub(super) fn any_or_tells(&self) -> bool {
+        !self.gs.lock().is_empty()
     }
 
     /// Owner only.
@@ -94,16 +164,26 @@ impl Probes {
         self.len.store(gs.len(), Relaxed);
         Some(g)
     }
+
+    fn first_is_late_at(&self) -> u64 {
+        self.gs.lock().front().map_or(u64::MAX, |(since, _)| since.late_at())
+    }
+}
+
+/// Do Gs that are put off have to be taken from the owner of `p`?
+pub(super) fn are_stuck(p: &P) -> bool {
+    steal::is_stuck(p, GRACE, || !p.probes.is_empty())
 }
 
 impl Sched {
     /// Step 1. False: not here, or the waker is not that of the G which this thread polls; go on.
     pub(crate) fn put_off(&self, cx: &mut Context<'_>) -> bool {
         let Some(shell) = context::shell_of(self) else { return false };
-        if self.is_played() || local::in_turn() || !waker::is_polled_here(cx.waker()) {
+        let own = shell.putting_off();
+        if !own.may.get() || local::in_turn() || !waker::is_polled_here(cx.waker()) {
             return false;
         }
-        shell.note_probe();
+        own.noted.set(shell.stats.polls.get());
         cx.waker().wake_by_ref();
         true
     }
@@ -111,7 +191,6 @@ impl Sched {
     /// Step 1, after the poll. True: not here, it went into the ring.
     #[inline(never)]
     pub(super) fn put_aside(&self, shell: Shell<'_>, g: G) -> bool {
-        shell.forget_probe();
         let may = match shell.role() {
             Role::Running => self.config.sysmon,
             Role::Alone => true,
@@ -128,15 +207,18 @@ impl Sched {
 
     pub(super) fn put_probe(&self, shell: Shell<'_>, g: G) {
         self.observe_queued(&g);
+        let own = shell.putting_off();
         let ahead = shell.runq.len() + usize::from(shell.runq.has_next());
-        let polls = shell.stats.polls.get() + ahead as u64;
-        shell.probes.put(g, Since { polls, looks: shell.looks() });
+        let ripe_at = shell.stats.polls.get() + ahead.max(1) as u64;
+        let since = Since { ripe_at, looks: own.looks.get() };
+        own.late_at.set(own.late_at.get().min(since.late_at()));
+        shell.probes.put(g, since);
     }
 
     /// What a G that was put off has found.
     pub(crate) fn probed(&self, found: bool) {
         if let Some(shell) = context::shell_of(self) {
-            shell.probed(found);
+            shell.putting_off().pays.set(found);
         }
     }
 
@@ -146,28 +228,20 @@ impl Sched {
         if shell.probes.is_empty() {
             return None;
         }
-        let (polls, looks) = (shell.stats.polls.get(), shell.looks());
-        let trust = shell.probes_find();
-        shell.probes.take_if(|since| polls > since.polls && (trust || looks > since.looks))
+        let own = shell.putting_off();
+        let (polls, looks) = (shell.stats.polls.get(), own.looks.get());
+        let pays = own.pays.get();
+        shell.probes.take_if(|since| polls >= since.ripe_at && (pays || looks > since.looks))
     }
 
     /// Step 3.
-    #[inline]
+    #[cold]
     pub(super) fn late_probes(&self, shell: Shell<'_>) {
-        if shell.probes.is_empty() {
-            return;
-        }
-        let on_time = shell.stats.polls.get().saturating_sub(u64::from(self.config.netpoll_tick));
-        while let Some(g) = shell.probes.take_if(|since| since.polls < on_time) {
+        let polls = shell.stats.polls.get();
+        while let Some(g) = shell.probes.take_if(|since| polls >= since.late_at()) {
             self.runqput(shell, g, false);
         }
-    }
-
-    /// Step 4, for the current_thread scheduler.
-    pub(super) fn first_probe(&self, shell: Shell<'_>) {
-        if let Some(g) = shell.probes.first() {
-            self.runqput(shell, g, false);
-        }
+        shell.putting_off().late_at.set(shell.probes.first_is_late_at());
     }
 
     /// Step 6: into the ring with them.
@@ -175,5 +249,15 @@ impl Sched {
         while let Some(g) = shell.probes.first() {
             self.runqput(shell, g, false);
         }
+    }
+
+    /// Step 5: what was put off behind a poll that lasts goes where everybody looks. Answers how much.
+    pub(super) fn drain_probes(&self, p: &P) -> usize {
+        let mut moved = 0;
+        self.globrunq.put_all(std::iter::from_fn(|| p.probes.first()).inspect(|_| moved += 1));
+        if moved > 0 {
+            self.stats.drained.add(moved as u64);
+        }
+        moved
     }
 }

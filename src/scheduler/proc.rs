@@ -47,7 +47,7 @@ pub(super) struct Local {
     pub(super) foreign: Vec<Waker>,
     spin: Spin,
     pub(super) batches: Batches,
-    fair: Fair,
+    pub(super) fair: Fair,
     /// What was polled last.
     pub(super) polled: Option<Id>,
     /// When this M got its P.
@@ -156,7 +156,9 @@ impl Sched {
             // With its slice over it goes behind everybody.
             // Relaxed: a hint.
             Some(shell) if shell.preempt.load(Relaxed) => self.inject(g),
-            Some(shell) if shell.has_probe() => return self.put_aside(shell, g),
+            Some(shell) if shell.putting_off().is_noted(shell.stats.polls.get()) => {
+                return self.put_aside(shell, g)
+            }
             // Yielded: behind everybody here.
             Some(shell) => {
                 self.runqput(shell, g, false);
@@ -262,11 +264,11 @@ impl Sched {
                 return Some((g, false));
             }
         }
-        if busy_tick {
+        if busy_tick && self.netpoll.has_sources() {
+            self.netpoll_look(local, shell);
+        }
+        if shell.putting_off().anyone_late(shell.stats.polls.get()) {
             self.late_probes(shell);
-            if self.netpoll.has_sources() {
-                self.netpoll_look(local, shell);
-            }
         }
         if let Some(found) = self.runqget(shell) {
             return Some(found);
@@ -274,8 +276,11 @@ impl Sched {
         if let Some(g) = self.globrunqget(shell) {
             return Some((g, false));
         }
-        if let Some(g) = self.ripe_probe(shell) {
-            return Some((g, false));
+        // Now and then a ring that stands still comes first.
+        if !busy_tick {
+            if let Some(g) = self.ripe_probe(shell) {
+                return Some((g, false));
+            }
         }
         if self.netpoll.has_sources() {
             if let Some(g) = self.steal_from_stuck(local, shell) {
@@ -334,15 +339,17 @@ impl Sched {
     /// only others run, some of theirs; so that neither waits for a P that runs dry. They take turns in who
     /// comes first: under load neither need ever be empty.
     fn fair_look(&self, local: &mut Local, shell: Shell<'_>) -> Option<G> {
-        let (polls, most) = (shell.stats.polls.get(), self.config.globrunq_tick);
-        let turn = if self.config.globrunq_tunes && !self.is_played() {
-            local.fair.looks(polls, most, Instant::now())
-        } else {
-            local.fair.looks_at_every(polls, most)
+        let (tunes, now) = match self.is_played() {
+            // Time that passes there says nothing, and Gs are not put off.
+            true => (false, local.busy_since),
+            false => (self.config.globrunq_tunes, Instant::now()),
         };
+        let polls = shell.stats.polls.get();
+        let short = local.fair.looks(polls, self.config.globrunq_tick, tunes, now);
+        shell.putting_off().allow(short && !self.is_played());
         // Relaxed: a hint; a searcher that goes idle looks at all shells.
         let unattended = self.nunattended.load(Relaxed) > 0;
-        let theirs_first = unattended && turn;
+        let theirs_first = unattended && local.fair.turn();
         if theirs_first {
             if let Some(g) = self.steal_from_unattended(shell) {
                 return Some(g);
@@ -396,7 +403,7 @@ impl Sched {
     /// A look at the poller that does not block. True: something became ready.
     fn netpoll_look(&self, local: &mut Local, shell: Shell<'_>) -> bool {
         let Some(mut poller) = self.netpoll.try_poller() else { return false };
-        shell.looked();
+        shell.putting_off().looked();
         self.netpoll_once(&mut poller, Some(Duration::ZERO), &mut local.ready);
         drop(poller);
         let any = !local.ready.is_empty();

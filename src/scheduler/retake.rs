@@ -130,13 +130,6 @@ impl Sched {
         moved
     }
 
-    /// What was put off behind a poll that lasts is thieves' by now.
-    pub(super) fn drain_probes(&self, p: &P) -> usize {
-        let mut moved = 0;
-        self.globrunq.put_all(std::iter::from_fn(|| p.probes.first()).inspect(|_| moved += 1));
-        moved
-    }
-
     /// Step 3. True: this M goes on with its shell. False: it has no P any more.
     #[cold]
     pub(super) fn regain(&self, shell: Shell<'_>) -> bool {
@@ -173,7 +166,8 @@ impl Sched {
     /// A `Blocked` shell, empty and of nobody any more, becomes spare. It had no permit to give.
     pub(super) fn spare_marked(&self, locked: &mut Locked, p: &P) {
         debug_assert!(
-            p.role() == Role::Blocked && (p.runq.is_empty() || broken("retire_no_drain"))
+            p.role() == Role::Blocked
+                && ((p.runq.is_empty() && p.probes.is_empty()) || broken("retire_no_drain"))
         );
         self.unmark(locked);
         p.set_role(Role::Idle);

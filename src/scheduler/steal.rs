@@ -7,7 +7,7 @@
 //! Runnext is taken only from an owner that is *inside one poll* for a few microseconds: its tick is odd
 //! and stands still. An owner that passes through the scheduler meanwhile runs it next, and stealing it
 //! would only tear a pair apart that hands over through it (Go sleeps 3 µs instead, without a look at
-//! what the owner does). The shell of a thread in `block_on` has no such grace: its owner runs no G; nor has
+//! what the owner does). Who is put off is left to it for longer (`probes.rs`). The shell of a thread in `block_on` has no such grace: its owner runs no G; nor has
 //! one whose permit was taken away (`retake.rs`).
 //!
 //! **Before the poller.** An M with nothing of its own asks the poller before it searches, as in Go: new events
@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use super::limits::{STEAL_ROUNDS, STUCK_LOOKS};
 use super::observe::trace::Event;
 use super::p::{Role, Shell, P};
+use super::probes;
 use super::proc::Local;
 use super::sched::Sched;
 use crate::g::raw::G;
@@ -98,7 +99,12 @@ impl Sticking {
 
 /// Is the owner of `p` inside one poll for so long that its runnext has to be taken from it?
 pub(super) fn next_is_stuck(p: &P) -> bool {
-    if !p.runq.has_next() {
+    is_stuck(p, RUNNEXT_GRACE, || p.runq.has_next())
+}
+
+/// Is the owner of `p` inside one poll for that long, while `it_is_there`?
+pub(super) fn is_stuck(p: &P, grace: Duration, it_is_there: impl Fn() -> bool) -> bool {
+    if !it_is_there() {
         return false;
     }
     // Acquire: what the owner queued before this tick is visible.
@@ -109,11 +115,11 @@ pub(super) fn next_is_stuck(p: &P) -> bool {
     let start = Instant::now();
     loop {
         hint::spin_loop();
-        if p.tick.load(Acquire) != tick || !p.runq.has_next() {
+        if p.tick.load(Acquire) != tick || !it_is_there() {
             return false;
         }
         // loom has no clock: one look there.
-        if cfg!(all(test, gmp_loom)) || start.elapsed() >= RUNNEXT_GRACE {
+        if cfg!(all(test, gmp_loom)) || start.elapsed() >= grace {
             return true;
         }
     }
@@ -177,11 +183,14 @@ impl Sched {
                 Role::Running => last && next_is_stuck(victim),
                 Role::Idle | Role::Alone => false,
             };
-            if may_take_next {
-                victim.runq.take_next()
-            } else {
-                None
-            }
+            let next = if may_take_next { victim.runq.take_next() } else { None };
+            next.or_else(|| {
+                if last && probes::are_stuck(victim) {
+                    victim.probes.first()
+                } else {
+                    None
+                }
+            })
         })?;
         shell.stats.steals.add(1);
         shell.stats.stolen.add(1 + shell.runq.len().saturating_sub(before) as u64);

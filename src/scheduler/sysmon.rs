@@ -255,7 +255,7 @@ impl Sched {
         };
         // Ordering(park): full fence between `START` above and the looks; pairs with those in `wakep` and
         // `timer_added`: what came before is seen here, who comes later finds `START`. A lone runnext is put
-        // without a fence: `has_next_or_tells` stands for it.
+        // without a fence, and so is who is put off: `has_next_or_tells` and a lock stand for it.
         fence(SeqCst);
         if owed && (!woken || self.is_waited_for()) {
             self.start_sysmon();
@@ -265,7 +265,7 @@ impl Sched {
     /// Is there anything that an M has to come to, and sysmon if none does?
     fn is_waited_for(&self) -> bool {
         self.anything_queued(true)
-            || self.shells().any(|p| p.runq.has_next_or_tells())
+            || self.shells().any(|p| p.runq.has_next_or_tells() || p.probes.any_or_tells())
             || self.earliest_timer() != u64::MAX
     }
 

@@ -22,7 +22,7 @@ use crate::primitives::sync::Arc;
 const MAX_GS: usize = 1000;
 
 fn queued(p: &P) -> usize {
-    p.runq.len() + usize::from(p.runq.has_next())
+    p.runq.len() + usize::from(p.runq.has_next()) + p.probes.len()
 }
 
 impl Sched {
