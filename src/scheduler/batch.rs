@@ -7,7 +7,7 @@
 //! - *Timers* that come thick are taken together, up to `TIMER_COALESCE` late; a batch that takes less than that
 //!   time again is run alone.
 //! - *Events*: the limit is four times what a wake-up took lately, from the call to the thread's first step
-//!   ([`WakeUps`]). The other M halves only what is left when it arrives: of a batch of that length it saves three
+//!   (`wakeups.rs`). The other M halves only what is left when it arrives: of a batch of that length it saves three
 //!   eighths, of a shorter one less. On a machine with idle CPUs that is the time of a few requests. With other
 //!   programs on all CPUs it is hundreds of microseconds: who is woken stands in line there, behind those as well
 //!   that use what is served here.
@@ -24,12 +24,12 @@
 //! 65, if events come often to an otherwise idle scheduler. And as the other M would have ended in the poller, to
 //! sleep there until the next timer, none may be due before the batch is over.
 
-// std's atomics also under loom: a rule of thumb, which would only multiply the runs.
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+// std's also under loom: rules of thumb.
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use super::context;
-use super::limits::{BATCH_CLOCK, TIMER_COALESCE, WAKEUPS_WORTH, WAKEUP_MAX_NS, WAKEUP_MEMORY};
+use super::limits::{BATCH_CLOCK, TIMER_COALESCE, WAKEUPS_WORTH};
 use super::p::Shell;
 use super::proc::Local;
 use super::sched::Sched;
@@ -71,47 +71,6 @@ impl Batch {
     /// Nanoseconds that one of those took that ran.
     fn each(&self) -> u64 {
         self.since.elapsed().as_nanos() as u64 / u64::from(self.ran.max(1))
-    }
-}
-
-/// What a wake-up took lately, from the call to the woken M's first step. One alone proves nothing, as a thread is
-/// held up now and then on any machine: it counts for as much as one of the few before it took. What two of them
-/// have shown is believed for [`WAKEUP_MEMORY`]; then the next batch wakes somebody, and it is seen anew.
-#[derive(Debug)]
-pub(super) struct WakeUps {
-    /// The longest of the few before; it loses an eighth with each.
-    few: AtomicU64,
-    believed: AtomicU64,
-    /// When (ns) `believed` was seen.
-    seen_at: AtomicU64,
-}
-
-impl WakeUps {
-    pub(super) const fn new() -> WakeUps {
-        WakeUps { few: AtomicU64::new(0), believed: AtomicU64::new(0), seen_at: AtomicU64::new(0) }
-    }
-
-    /// One that began and ended at these times (ns).
-    pub(super) fn took(&self, from: u64, to: u64) {
-        let ns = to.saturating_sub(from).min(WAKEUP_MAX_NS);
-        // Relaxed, here and below: of two at a time one may be lost, or the time be that of the other.
-        let few = self.few.load(Relaxed);
-        self.few.store(ns.max(few - few / 8), Relaxed);
-        let both = ns.min(few);
-        if both >= self.believed(to) {
-            self.believed.store(both, Relaxed);
-            self.seen_at.store(to, Relaxed);
-        }
-    }
-
-    /// 0 if none is remembered.
-    fn believed(&self, now: u64) -> u64 {
-        let age = now.saturating_sub(self.seen_at.load(Relaxed));
-        if age <= WAKEUP_MEMORY {
-            self.believed.load(Relaxed)
-        } else {
-            0
-        }
     }
 }
 
@@ -298,26 +257,5 @@ mod tests {
             batches.each[Events.mean()]
         };
         assert_eq!([100, 900, 100].map(&mut then), [100, 900, 700]);
-    }
-
-    #[test]
-    fn two_long_wake_ups_are_remembered_for_a_while() {
-        const LATER: u64 = WAKEUP_MEMORY + 1;
-        let wake_ups = WakeUps::new();
-        let took = |ns, at| {
-            wake_ups.took(at, at + ns);
-            wake_ups.believed(at + ns)
-        };
-        assert_eq!(took(800, LATER), 0, "one alone proves nothing");
-        assert_eq!(took(100, LATER), 100);
-        assert_eq!(took(900, LATER), 700, "one of 800 was there, and one other since");
-        assert_eq!(took(10, LATER), 700);
-        let forgotten = LATER + 901 + WAKEUP_MEMORY;
-        assert_eq!((wake_ups.believed(forgotten - 1), wake_ups.believed(forgotten)), (700, 0));
-        assert_eq!(took(5, forgotten), 5, "it is no yardstick any more");
-        for _ in 0..2 {
-            took(u64::MAX / 2, forgotten + 1);
-        }
-        assert_eq!(wake_ups.believed(u64::MAX / 2), WAKEUP_MAX_NS, "believed only so far");
     }
 }

@@ -5,7 +5,8 @@
 //! the poller. Between two `block_on`s the P keeps its Gs, and nobody runs them.
 //!
 //! Gs run in the order in which they became runnable (`Role::Alone`), as on tokio's current_thread: tests rely
-//! on it, and without other Ms there is little that runnext could gain.
+//! on it, and without other Ms there is little that runnext could gain. Only reads that are put off come later
+//! (`probes.rs`).
 //!
 //! A round: the root future is polled, if it was woken; then the Gs that are queued or become so, until
 //! there is none, or a G that gave way in this round is next again and the root or I/O has something to

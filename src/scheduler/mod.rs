@@ -89,4 +89,5 @@ pub(crate) mod testing;
 #[cfg(all(test, not(gmp_loom), feature = "full"))]
 mod tests;
 pub(crate) mod timers;
+mod wakeups;
 mod watch;

@@ -15,7 +15,6 @@ use std::io;
 use std::ptr::NonNull;
 use std::time::Instant;
 
-use super::batch::WakeUps;
 use super::blocking::Blocking;
 use super::config::Config;
 use super::context;
@@ -31,6 +30,7 @@ use super::root::Root;
 use super::stats::Global;
 use super::sysmon;
 use super::timers::Timers;
+use super::wakeups::WakeUps;
 use crate::g::allg::{self, Shard};
 use crate::g::cell::{Header, Place};
 use crate::g::raw::{GRef, G};
