@@ -166,7 +166,13 @@ impl Wheel {
                 break;
             }
             self.elapsed = place.start;
+            // The nodes lie all over the memory, and each says where the next one is. From above level 0 they only
+            // move, none of them goes: walking towards each other from both ends fetches two at a time.
+            let mut back = if place.level > 0 { self.last(place) } else { None };
             while let Some(node) = self.pop(place) {
+                // SAFETY: linked, here or where it was moved to, hence alive (N1); the lock that `self` is
+                // borrowed from is held (N2).
+                back = back.and_then(|back| unsafe { back.as_ref().link(|link| link.prev) });
                 self.fire_or_move(node, place.level, to, fired);
             }
         }
@@ -341,6 +347,12 @@ impl Wheel {
         if self.levels[level].slots[slot] == Some(node) {
             self.levels[level].slots[slot] = Some(next);
         }
+    }
+
+    fn last(&self, place: Place) -> Option<NonNull<Node>> {
+        let head = self.levels[place.level].slots[place.slot]?;
+        // SAFETY: linked, hence alive (N1); the lock that `self` is borrowed from is held (N2).
+        unsafe { head.as_ref().link(|link| link.prev) }
     }
 
     /// Takes the oldest node out of a slot, also when the hand is at the slot's start already.
