@@ -3,7 +3,7 @@
 mod support;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -668,7 +668,7 @@ fn f_injected_beside_long_polls() {
 
     fn chain(polls: Arc<AtomicUsize>, left: Arc<AtomicUsize>) {
         if left.load(SeqCst) > 0 {
-            // On any machine longer than a sixth of what a look at the queue may take.
+            // A quarter of what may pass from one look at the queue to the next; on most machines half.
             thread::sleep(Duration::from_micros(50));
             polls.fetch_add(1, SeqCst);
             gmp::spawn(async move { chain(polls, left) });
@@ -689,4 +689,29 @@ fn f_injected_beside_long_polls() {
     eventually("all have run", || left.load(SeqCst) == 0);
     let during = polls.load(SeqCst) - before;
     assert!(during <= 20 * INJECTED, "{during} long polls while {INJECTED} tasks waited");
+}
+
+/// The P goes from hand to hand at each second poll, and its ring is never empty.
+#[test]
+fn f_injected_beside_hand_overs() {
+    let runtime = threaded(1);
+    let stop = Arc::new(AtomicBool::new(false));
+    {
+        let stop = stop.clone();
+        runtime.spawn(async move {
+            while !stop.load(SeqCst) {
+                gmp::spawn(async { gmp::task::block_in_place(|| ()) });
+                gmp::task::yield_now().await;
+            }
+        });
+    }
+    let ran = Arc::new(AtomicUsize::new(0));
+    for n in 0..100 {
+        let done = ran.clone();
+        runtime.spawn(async move {
+            done.fetch_add(1, SeqCst);
+        });
+        eventually("it has run", || ran.load(SeqCst) > n);
+    }
+    stop.store(true, SeqCst);
 }

@@ -81,7 +81,7 @@ impl Guess {
         self.store((self.load() | PUT_OFF).wrapping_add(COUNT));
     }
 
-    /// A read found nothing.
+    /// A read found nothing. Answers whether it had been put off.
     pub(super) fn found_nothing(&self) -> bool {
         let word = self.load();
         let left = if word & PUT_OFF != 0 {
@@ -95,7 +95,7 @@ impl Guess {
         word & PUT_OFF != 0
     }
 
-    /// A read found something; perhaps not all there is.
+    /// A read found something; perhaps not all there is. Answers whether it had been put off.
     #[inline]
     pub(super) fn found(&self, doubtful: bool) -> bool {
         let word = self.load();

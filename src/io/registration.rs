@@ -129,7 +129,7 @@ impl Registration {
         if would_block || left == Left::Nothing {
             self.io.clear(seen, mask);
         }
-        if mask & Direction::Read.mask() != 0 {
+        if mask & Ready::READABLE.bits() != 0 {
             let was_put_off = if would_block {
                 self.guess.found_nothing()
             } else {
@@ -198,7 +198,7 @@ impl Registration {
         }
     }
 
-    /// All steps with a call that moves no countable bytes. It is never put off.
+    /// All steps with a call that moves no countable bytes. It leaves no doubt behind.
     pub(crate) fn poll_io<R>(
         &self,
         cx: &mut Context<'_>,

@@ -5,8 +5,8 @@
 //! the poller. Between two `block_on`s the P keeps its Gs, and nobody runs them.
 //!
 //! Gs run in the order in which they became runnable (`Role::Alone`), as on tokio's current_thread: tests rely
-//! on it, and without other Ms there is little that runnext could gain. Only reads that are put off come later
-//! (`probes.rs`).
+//! on it, and without other Ms there is little that runnext could gain. Only reads that are put off come later,
+//! when no other G is queued and the root has nothing to do (`probes.rs`).
 //!
 //! A round: the root future is polled, if it was woken; then the Gs that are queued or become so, until
 //! there is none, or a G that gave way in this round is next again and the root or I/O has something to
@@ -156,7 +156,7 @@ impl<'a> Driver<'a> {
                     break;
                 }
                 let shell = context::shell_of(sched)?;
-                match sched.next_here(shell) {
+                match sched.next_here(shell, root) {
                     Some((g, inherit)) => {
                         let gave_way = sched.execute(shell, g, inherit);
                         ahead = match ahead {
@@ -231,7 +231,7 @@ impl Drop for Driver<'_> {
 
 impl Sched {
     /// The next G of the only P.
-    fn next_here(&self, shell: super::p::Shell<'_>) -> Option<(G, bool)> {
+    fn next_here(&self, shell: super::p::Shell<'_>, root: &Root) -> Option<(G, bool)> {
         if shell.schedtick() % self.config.globrunq_tick == 0 {
             if let Some(g) = self.globrunq.get() {
                 return Some((g, false));
@@ -241,17 +241,23 @@ impl Sched {
             self.late_probes(shell);
         }
         self.runqget(shell).or_else(|| {
-            let g = self.globrunq.get().or_else(|| self.ripe_probe(shell));
-            g.map(|g| (g, false))
+            let put_off = || match root.note.is_notified() {
+                true => None,
+                false => self.ripe_probe(shell),
+            };
+            self.globrunq.get().or_else(put_off).map(|g| (g, false))
         })
     }
 
     /// Timers and the poller: a look, or, with nothing to run, a sleep until there is something.
     fn wait_here(&self, local: &mut Local, idle: bool, root: &Root) {
         let Some(shell) = context::shell_of(self) else { return };
-        let tick = self.config.globrunq_tick;
-        let short = local.fair.looks(shell.stats.polls.get(), tick, false, Instant::now());
-        shell.putting_off().allow(short);
+        let io = self.netpoll.has_sources();
+        if io {
+            let (polls, tick) = (shell.stats.polls.get(), self.config.globrunq_tick);
+            let short = local.fair.looks(polls, tick, false, Instant::now());
+            shell.putting_off().allow(short);
+        }
         if idle {
             self.hook(&self.config.on_thread_park);
         }
@@ -307,7 +313,9 @@ impl Sched {
                 self.run_timers(local, shell, p, now);
             }
         }
-        local.fair.begin(shell.stats.polls.get(), Instant::now());
+        if io {
+            local.fair.begin(shell.stats.polls.get(), Instant::now());
+        }
         if idle && shell.runq.is_empty() {
             // Step 4 of `probes.rs`.
             if let Some(g) = shell.probes.first() {

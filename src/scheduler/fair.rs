@@ -18,18 +18,26 @@ pub(super) struct Fair {
     last: u64,
     /// Polls until the next one.
     every: u64,
+    /// Since when, and since which number of polls, this M has had the shell without a look.
     since: Instant,
+    from: u64,
+    /// What the last look came to.
+    short: bool,
     turn: bool,
 }
 
 impl Fair {
     pub(super) fn new() -> Fair {
-        Fair { last: 0, every: 1, since: Instant::now(), turn: false }
+        let since = Instant::now();
+        Fair { last: 0, every: 1, turn: false, since, from: 0, short: false }
     }
 
-    /// The M begins to run the Gs of a shell, at this time.
-    pub(super) fn begin(&mut self, polls: u64, now: Instant) {
-        (self.last, self.since) = (polls, now);
+    /// The M begins to run the Gs of a shell, at this time. The last look stays where it was, or a P that goes from
+    /// hand to hand would never see one; that of another shell only brings the next one nearer. Answers whether
+    /// polls were short.
+    pub(super) fn begin(&mut self, polls: u64, now: Instant) -> bool {
+        (self.from, self.since) = (polls, now);
+        self.short
     }
 
     #[inline(always)]
@@ -40,13 +48,18 @@ impl Fair {
     /// A look: the next one is after so many polls, or, if it `tunes`, after fewer where these take long.
     /// Answers whether polls are short.
     pub(super) fn looks(&mut self, polls: u64, most: u32, tunes: bool, now: Instant) -> bool {
-        let took = now.saturating_duration_since(self.since).as_nanos() as u64;
-        let each = took / polls.wrapping_sub(self.last).max(1);
         let most = u64::from(most);
-        let fits = (FAIR_LOOK_NS / each.max(1)).clamp(1, most).min(2 * self.every);
-        (self.last, self.since) = (polls, now);
+        let took = now.saturating_duration_since(self.since).as_nanos() as u64;
+        let ran = polls.wrapping_sub(self.from);
+        (self.last, self.since, self.from) = (polls, now, polls);
+        let mut fits = self.every;
+        if ran > 0 {
+            let each = took / ran;
+            fits = (FAIR_LOOK_NS / each.max(1)).clamp(1, most).min(2 * self.every);
+            self.short = each <= SHORT_POLL_NS;
+        }
         self.every = if tunes { fits } else { most };
-        each <= SHORT_POLL_NS
+        self.short
     }
 
     /// Whose turn it is to come first.
@@ -65,6 +78,7 @@ mod tests {
     fn long_polls_are_counted_by_their_time() {
         let start = Instant::now();
         let (mut fair, mut polls, mut now) = (Fair::new(), 1000, start);
+        fair.looks(polls, 61, true, now);
         fair.begin(polls, now);
         let mut next = |each: u64| {
             assert!(!fair.is_due(polls));
@@ -87,6 +101,7 @@ mod tests {
     fn a_number_that_was_given_is_kept() {
         let mut fair = Fair::new();
         fair.begin(0, Instant::now());
+        assert!(fair.is_due(1), "the first one");
         let later = Instant::now() + Duration::from_secs(1);
         assert!(!fair.looks(1, 31, false, later), "it was a long one");
         assert!(!fair.is_due(31) && fair.is_due(32));
@@ -95,8 +110,26 @@ mod tests {
     #[test]
     fn another_shell_is_looked_around_from_at_once() {
         let mut fair = Fair::new();
-        fair.begin(500, Instant::now());
         fair.looks(500, 61, true, Instant::now());
+        fair.begin(7, Instant::now());
         assert!(fair.is_due(7), "it has polled less");
+        fair.begin(900, Instant::now());
+        assert!(fair.is_due(900), "and more");
+    }
+
+    #[test]
+    fn who_comes_and_goes_looks_too() {
+        let now = Instant::now();
+        let mut fair = Fair::new();
+        let looks = (0..6100).filter(|&polls| {
+            // Before each poll.
+            fair.begin(polls, now);
+            let due = fair.is_due(polls);
+            if due {
+                fair.looks(polls, 61, true, now);
+            }
+            due
+        });
+        assert!(looks.count() >= 99);
     }
 }

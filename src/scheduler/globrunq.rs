@@ -5,7 +5,7 @@
 //! nothing, where a lock-free queue of single Gs (`crossbeam_deque::Injector`, which was here) costs two
 //! contended read-modify-writes for each. A thread without a P brings one G at a time, and pays a lock that
 //! is free instead of a compare-and-swap. Nothing is done under the lock but to copy addresses, and now and
-//! then to allocate a segment; no other lock is taken under it.
+//! then to allocate a segment; under it only that of who is put off (`probes.rs`) is taken.
 //!
 //! The lock orders who puts and who gets, and shows the Gs. It does not order a look at the length, which
 //! takes none: what Go's `sched.lock` gives there, the order of a push against a searcher's last look, comes

@@ -39,7 +39,8 @@
 //!
 //! # Lock order
 //!
-//! `sched.lock` before nothing: no other lock is taken under it, and none of these is held when it is
+//! `sched.lock` before nothing: no other lock is taken under it but, where queues are drained, that of the
+//! global queue and under that the one of who is put off, which are leaves; and none of these is held when it is
 //! taken: the timers' locks, the poller's table, the shard lock of foreign spawners. No foreign code runs
 //! under any of them.
 

@@ -16,8 +16,9 @@
 //!    before it have had their turn, one G at least has, and the poller was asked since: what that brings may
 //!    be what this one waits for. As long as probes find something it need not be asked: then the Gs that
 //!    they wait for are here as well.
-//! 3. *Late* (`late_probes`): where the ring does not run empty, who has waited for all that stood there, and for
-//!    [`LATE_POLLS`] more, goes to its end, behind what the poller has brought meanwhile.
+//! 3. *Late* (`late_probes`): who has waited for as many polls as Gs stood in the ring, and for [`LATE_POLLS`]
+//!    more, goes to its end, behind what the poller has brought meanwhile, and is anybody's to take. So a ring
+//!    that never runs empty holds up nobody, and where many are put off other Ms get their share.
 //! 4. *Alone*: when nothing else is there to run, and the poller has brought nothing, the first one is polled. So
 //!    an M with a probe never goes idle. A source is put off once, and then its call is made.
 //! 5. *In the owner's hands*: thieves do not look here. Polled by another M at once, a G would only find that
@@ -59,7 +60,7 @@ pub(crate) struct Probes {
 
 /// When a G was put off.
 struct Since {
-    /// The number of polls of this shell after which all have had their turn that stood in the ring.
+    /// The number of polls of this shell after which as many Gs have had their turn as stood in the ring.
     ripe_at: u64,
     /// Looks at the poller.
     looks: u64,
@@ -242,6 +243,8 @@ impl Sched {
             self.runqput(shell, g, false);
         }
         shell.putting_off().late_at.set(shell.probes.first_is_late_at());
+        // `is_waited_for` may have looked at the ring before, and here after.
+        self.leave_to_sysmon();
     }
 
     /// Step 6: into the ring with them.

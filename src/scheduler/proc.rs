@@ -1,7 +1,7 @@
 //! Story 2, work is done: `schedule` finds a G, polls it once, and again, until there is nothing left;
 //! then the M gives its P up, looks once more, and sleeps.
 //!
-//! The order of `find_runnable` is Go's: due timers; every 61st slice the global queue; runnext and the
+//! The order of `find_runnable` is Go's: due timers; every 61st poll the global queue; runnext and the
 //! local queue; the global queue; a look at the poller; stealing; then without a P: a second look at
 //! everything, the poller, sleep. Beyond Go, the poller and the clock are looked at under full load too, and
 //! queues that stand still come before the poller (`steal.rs`).
@@ -76,7 +76,8 @@ impl Local {
     /// This M has got a shell.
     fn begins(&mut self, shell: Shell<'_>) {
         self.busy_since = Instant::now();
-        self.fair.begin(shell.stats.polls.get(), self.busy_since);
+        let short = self.fair.begin(shell.stats.polls.get(), self.busy_since);
+        shell.putting_off().allow(short);
     }
 }
 

@@ -5,7 +5,7 @@
 //! so a G that blocks cannot hold the root up. While the future is Pending the thread sleeps on its note.
 //!
 //! Because the owner of such a shell never runs its Gs, everybody's second look before sleeping includes
-//! it, and busy Ms come for its Gs at every 61st slice (`fair_look`).
+//! it, and busy Ms come for its Gs at every 61st poll (`fair_look`).
 
 use std::future::Future;
 use std::panic::Location;

@@ -2,7 +2,7 @@
 //!
 //! Four rounds over all shells, each in a fresh random order without repetition: a random start and a
 //! random step that is coprime to their number (Go's way). Rings give half of what they hold. Only in the
-//! last round come the two things that their owner is about to use itself: due timers, and runnext.
+//! last round come the things that their owner is about to use itself: due timers, runnext, who is put off.
 //!
 //! Runnext is taken only from an owner that is *inside one poll* for a few microseconds: its tick is odd
 //! and stands still. An owner that passes through the scheduler meanwhile runs it next, and stealing it
@@ -128,6 +128,8 @@ pub(super) fn is_stuck(p: &P, grace: Duration, it_is_there: impl Fn() -> bool) -
 impl Sched {
     /// Go's `stealWork`. `now` is the clock if it was read already, else 0.
     pub(super) fn stealwork(&self, local: &mut Local, shell: Shell<'_>, mut now: u64) -> Option<G> {
+        // Once: nobody is woken while we wait.
+        let mut patience = true;
         for round in 0..STEAL_ROUNDS {
             let last = round == STEAL_ROUNDS - 1;
             let order = local.order.round(self.nshells() as u32, &local.rand);
@@ -145,7 +147,7 @@ impl Sched {
                         return shell.runq.get().or_else(|| shell.runq.take_next());
                     }
                 }
-                if let Some(g) = self.runqsteal(shell, victim, last) {
+                if let Some(g) = self.runqsteal(shell, victim, last, &mut patience) {
                     return Some(g);
                 }
             }
@@ -167,15 +169,21 @@ impl Sched {
             {
                 continue;
             }
-            if let Some(g) = self.runqsteal(shell, victim, false) {
+            if let Some(g) = self.runqsteal(shell, victim, false, &mut false) {
                 return Some(g);
             }
         }
         None
     }
 
-    /// Half of the victim's ring, or, where that is allowed, its runnext.
-    fn runqsteal(&self, shell: Shell<'_>, victim: &P, last: bool) -> Option<G> {
+    /// Half of the victim's ring, or, where that is allowed, its runnext, or, with `patience`, who is put off.
+    fn runqsteal(
+        &self,
+        shell: Shell<'_>,
+        victim: &P,
+        last: bool,
+        patience: &mut bool,
+    ) -> Option<G> {
         let before = shell.runq.len();
         let g = victim.runq.steal_into(&shell.p().runq, shell.runq.room()).or_else(|| {
             let may_take_next = match victim.role() {
@@ -185,11 +193,10 @@ impl Sched {
             };
             let next = if may_take_next { victim.runq.take_next() } else { None };
             next.or_else(|| {
-                if last && probes::are_stuck(victim) {
-                    victim.probes.first()
-                } else {
-                    None
+                if !last || victim.probes.is_empty() || !std::mem::take(patience) {
+                    return None;
                 }
+                probes::are_stuck(victim).then(|| victim.probes.first()).flatten()
             })
         })?;
         shell.stats.steals.add(1);

@@ -115,10 +115,13 @@ impl Watch {
                             p.preempt.store(true, Relaxed);
                         }
                     }
+                    if same && now > seen.since {
+                        // Or the kernel has stopped it between two polls.
+                        drained += sched.drain_probes(p);
+                    }
                     if in_poll && same && now > seen.since {
                         look.moved = true;
                         self.stuck.push(i);
-                        drained += sched.drain_probes(p);
                     } else {
                         healthy += 1;
                     }
