@@ -53,8 +53,7 @@ impl Fair {
         let ran = polls.wrapping_sub(self.from);
         (self.last, self.since, self.from) = (polls, now, polls);
         let mut fits = self.every;
-        if ran > 0 {
-            let each = took / ran;
+        if let Some(each) = took.checked_div(ran) {
             fits = (FAIR_LOOK_NS / each.max(1)).clamp(1, most).min(2 * self.every);
             self.short = each <= SHORT_POLL_NS;
         }
@@ -78,8 +77,8 @@ mod tests {
     fn long_polls_are_counted_by_their_time() {
         let start = Instant::now();
         let (mut fair, mut polls, mut now) = (Fair::new(), 1000, start);
-        fair.looks(polls, 61, true, now);
         fair.begin(polls, now);
+        fair.looks(polls, 61, true, now);
         let mut next = |each: u64| {
             assert!(!fair.is_due(polls));
             while !fair.is_due(polls) {
