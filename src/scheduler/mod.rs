@@ -25,7 +25,8 @@
 //! work does the same looks, and wakes somebody if there is more (`resetspinning`). An M that did not search looks only at what nobody
 //! owns (the global queue, the shells of `block_on` callers): local work of others has an owner that will
 //! run it. The third race (a submitter that finds no permit while an M without a search is about to put
-//! one back) is closed by `needspinning`, set and read under `sched.lock`.
+//! one back) is closed by `needspinning`, set and read under `sched.lock`. Who is put off (`probes.rs`) is in no
+//! queue that these looks see: its owner has something to run and does not go idle.
 //!
 //! Rejected, with Go: one central queue (it does not scale), a wake-up for every G (most find nothing).
 //! Rejected, against Go: a wake-up for a lone runnext, see `ready`.

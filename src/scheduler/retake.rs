@@ -8,7 +8,7 @@
 //!
 //! 1. **Mark** (`retake`, by sysmon): the shell's role goes from `Running` to `Blocked`, and an idle permit
 //!    appears on a spare shell. If the poll ended meanwhile (the tick moved) the mark is undone at once.
-//! 2. **Drain**: what is in the shell's queue, runnext included, goes to the global queue, as a thief would
+//! 2. **Drain**: what is in the shell's queue, runnext and who is put off included, goes to the global queue, as a thief would
 //!    take it; sysmon repeats it each round. Searchers treat the shell like that of a `block_on` caller: what
 //!    the poll readies from now on goes to the ring (`runqput`), of which they take halves.
 //! 3. **Return** (`regain`, by the M, between two polls): with an idle permit it goes on with its own shell,
