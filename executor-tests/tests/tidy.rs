@@ -23,6 +23,7 @@ const UNSAFE: &[&str] = &[
     "src/primitives/note.rs",
     "src/primitives/pool.rs",
     "src/primitives/pool_loom.rs",
+    "src/primitives/prefetch.rs", // a hint that reads nothing
     "src/primitives/thread_clock.rs",
     "src/primitives/tsan_mutex.rs",
     "src/primitives/tsan_rwlock.rs",
@@ -79,6 +80,7 @@ const LOOM: &[&str] = &[
     "src/primitives/appendvec.rs", // smaller chunks
     "src/primitives/mod.rs",       // no pool: the checkers shall see each block come and go
     "src/primitives/note.rs",
+    "src/primitives/prefetch.rs",     // no looks at what may come
     "src/primitives/thread_clock.rs", // loom's park in place of the kernel's
     "src/primitives/rand.rs",         // one seed: models must repeat
     "src/g/allg.rs",                  // shorter chains

@@ -29,6 +29,7 @@ use super::cell::{Header, Place};
 use super::raw::GRef;
 use crate::primitives::appendvec::AppendVec;
 use crate::primitives::padded::Padded;
+use crate::primitives::prefetch;
 use crate::primitives::sync::atomic::{
     AtomicPtr, AtomicU32, AtomicUsize,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
@@ -260,6 +261,17 @@ impl Shard {
             }
             other.filter(|other| other.len > 0)
         })
+    }
+
+    /// Asks for the memory of a slot, for which [`remove`](Self::remove) would wait.
+    #[inline]
+    pub(crate) fn fetch(&self, place: Place) {
+        if !prefetch::WORKS {
+            return;
+        }
+        if let Some(slot) = self.slots.get(place.slot as usize) {
+            prefetch::line((&raw const *slot).cast());
+        }
     }
 
     /// Slots of this shard that others have freed may be reserved again.

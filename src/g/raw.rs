@@ -129,6 +129,13 @@ impl G {
         unsafe { (self.header().vtable.shutdown)(self.0) }
     }
 
+    /// Its place in the all-G list.
+    #[inline]
+    pub(crate) fn place(&self) -> Place {
+        // SAFETY: written only before the G was published.
+        self.header().place.with(|place| unsafe { *place })
+    }
+
     /// Makes the G's place in the all-G list known. Only before the G is published.
     pub(crate) fn set_place(&self, place: Place) {
         self.header().place.with_mut(|p| {

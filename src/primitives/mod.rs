@@ -16,6 +16,7 @@ pub(crate) mod padded;
 #[cfg(any(feature = "__scheduler", feature = "sync"))]
 #[cfg_attr(all(test, gmp_loom), path = "pool_loom.rs")]
 pub(crate) mod pool;
+pub(crate) mod prefetch;
 pub(crate) mod rand;
 #[cfg(feature = "__scheduler")]
 pub(crate) mod thread_clock;

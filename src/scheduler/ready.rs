@@ -168,6 +168,8 @@ impl Sched {
                     queued += 1;
                     match shell {
                         Some(shell) => {
+                            // Each of these lies somewhere else, and most complete when they run.
+                            self.fetch_slot(&g);
                             self.runqput(shell, g, false);
                         }
                         None => {

@@ -464,6 +464,15 @@ impl Sched {
         std::ptr::eq(g.scheduler(), std::ptr::from_ref(self).cast())
     }
 
+    /// Asks for the memory of a G's slot in the all-G list.
+    #[inline]
+    pub(super) fn fetch_slot(&self, g: &G) {
+        let place = g.place();
+        if place.shard != FOREIGN_SHARD {
+            self.shell(place.shard as usize).allg.fetch(place);
+        }
+    }
+
     fn unlist(&self, header: NonNull<Header>, place: Place) {
         if place.shard == FOREIGN_SHARD {
             let shard = self.foreign.lock();

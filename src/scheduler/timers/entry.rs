@@ -11,6 +11,7 @@ use std::task::{RawWakerVTable, Waker};
 
 use pin_project_lite::pin_project;
 
+use super::blocks::Spot;
 use super::{tick_after, Inserted, TimerHome, Timers};
 use crate::primitives::sync::atomic::{
     AtomicU64,
@@ -28,18 +29,9 @@ fn is_tick(word: u64) -> bool {
     word <= super::LAST_TICK
 }
 
-/// Where a linked node is.
-#[derive(Debug)]
-pub(super) struct Link {
-    pub(super) prev: Option<NonNull<Node>>,
-    pub(super) next: Option<NonNull<Node>>,
-    /// The tick it is linked by; at most the word's (N4).
-    pub(super) key: u64,
-}
-
 #[derive(Debug)]
 struct Guarded {
-    link: Link,
+    spot: Option<Spot>,
     waker: Option<Waker>,
 }
 
@@ -50,7 +42,7 @@ pub(super) struct Node {
     word: AtomicU64,
     /// By the lock of the `Timers` it is in; in none: by its owner.
     guarded: UnsafeCell<Guarded>,
-    /// Neighbours point here.
+    /// A slot of the wheel points here.
     _pin: PhantomPinned,
 }
 
@@ -65,10 +57,9 @@ pub(super) enum Claim {
 
 impl Node {
     fn new() -> Node {
-        let link = Link { prev: None, next: None, key: 0 };
         Node {
             word: AtomicU64::new(UNREGISTERED),
-            guarded: UnsafeCell::new(Guarded { link, waker: None }),
+            guarded: UnsafeCell::new(Guarded { spot: None, waker: None }),
             _pin: PhantomPinned,
         }
     }
@@ -97,11 +88,11 @@ impl Node {
         self.word.store(UNREGISTERED, Relaxed);
     }
 
-    /// Step 4: fires a node that was taken out of its list, unless its tick is no longer `tick`.
+    /// Step 4: fires a node that was taken out of its slot, unless its tick is no longer `tick`.
     ///
     /// # Safety
     ///
-    /// The node is alive and in no list; the lock of the wheel it was in is held.
+    /// The node is alive and in no slot; the lock of the wheel it was in is held.
     pub(super) unsafe fn claim(&self, tick: u64) -> Claim {
         if broken("timer_word_before_waker") {
             self.word.store(FIRED, Release);
@@ -138,19 +129,19 @@ impl Node {
         waker
     }
 
-    /// Its place in the list.
+    /// Notes where the wheel holds it; answers where it did before.
     ///
     /// # Safety
     ///
-    /// The caller holds the lock of the wheel that the node is in or goes to; `f` does not come back here.
-    pub(super) unsafe fn link<R>(&self, f: impl FnOnce(&mut Link) -> R) -> R {
+    /// The caller holds the lock of the wheel that the node is in or goes to.
+    pub(super) unsafe fn put_spot(&self, spot: Option<Spot>) -> Option<Spot> {
         // SAFETY: not null and alive (`&self`), and nobody else looks meanwhile (the contract, N2).
-        self.guarded.with_mut(|guarded| f(unsafe { &mut (*guarded).link }))
+        self.guarded.with_mut(|guarded| std::mem::replace(unsafe { &mut (*guarded).spot }, spot))
     }
 
     /// # Safety
     ///
-    /// As for [`link`](Self::link).
+    /// As for [`put_spot`](Self::put_spot).
     pub(super) unsafe fn take_waker(&self) -> Option<Waker> {
         // SAFETY: not null and alive (`&self`), and nobody else looks meanwhile (the contract, N2).
         self.guarded.with_mut(|guarded| unsafe { &mut (*guarded).waker }.take())
@@ -160,7 +151,7 @@ impl Node {
     ///
     /// # Safety
     ///
-    /// As for [`link`](Self::link).
+    /// As for [`put_spot`](Self::put_spot).
     pub(super) unsafe fn look_at_waker(&self, f: impl FnOnce(&Waker)) {
         // SAFETY: not null and alive (`&self`), and nobody else looks meanwhile (the contract, N2).
         self.guarded.with_mut(|guarded| unsafe { &(*guarded).waker }.as_ref().map(f));
@@ -170,7 +161,7 @@ impl Node {
     ///
     /// # Safety
     ///
-    /// As for [`link`](Self::link).
+    /// As for [`put_spot`](Self::put_spot).
     pub(super) unsafe fn put_waker(&self, waker: Option<Waker>) {
         // SAFETY: not null and alive (`&self`), and nobody else looks meanwhile (the contract, N2).
         let old = self

@@ -38,6 +38,7 @@
 //! lock is what programs with many timeouts wait for), an allocation for each sleep.
 #![allow(unsafe_code)]
 
+mod blocks;
 mod entry;
 #[cfg(all(test, gmp_loom))]
 mod models;

@@ -11,12 +11,19 @@
 //!
 //! When the hand reaches the start of a slot, the slot's nodes go to lower levels; on level 0 they fire.
 //! A node moves down at most [`LEVELS`] times in its life, however far the clock jumps.
+//!
+//! With many timers the time goes into fetching memory: nodes lie in their owners, all over it, and were last
+//! touched long ago. So what a slot holds is found without them (`blocks.rs`), and is asked for before it is needed:
+//! the blocks of all slots that are due ([`Wheel::fetch_due`]), the nodes of the next block and of the next slot, and,
+//! when a node fires, what its waker leads to.
 
 use std::ptr::NonNull;
 use std::task::Waker;
 
+use super::blocks::{Blocks, Ring};
 use super::entry::{Claim, Node};
 use super::LAST_TICK;
+use crate::primitives::prefetch;
 use crate::primitives::sync::broken;
 use crate::scheduler::limits::TIMER_SLOT_BITS as SLOT_BITS;
 
@@ -30,6 +37,10 @@ const _: () = assert!(LEVELS <= u16::BITS as usize);
 /// How many nodes of a slot are looked at to name the first deadline exactly. Beyond that the start of
 /// the slot has to do: one needless wake-up, shared by more nodes than this. A guess.
 const SCAN: usize = 16;
+
+/// How many slots' memory is asked for at once, at most: what half a millisecond's timers are in. More would
+/// drive each other out of a processor's first cache.
+const FETCHED: usize = 32;
 
 /// One bit for each slot of a level that is not empty.
 struct Occupied([u64; SLOTS / 64]);
@@ -45,6 +56,15 @@ impl Occupied {
         self.0[slot / 64] &= !(1 << (slot % 64));
     }
 
+    /// All of them, the lowest first.
+    fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().enumerate().flat_map(|(word, &bits)| {
+            let rest = |bits: &u64| Some(bits & (bits - 1)).filter(|rest| *rest != 0);
+            let bits = std::iter::successors(Some(bits).filter(|bits| *bits != 0), rest);
+            bits.map(move |bits| word * 64 + bits.trailing_zeros() as usize)
+        })
+    }
+
     /// The lowest one.
     fn first(&self) -> Option<usize> {
         let (word, bits) = self.0.iter().enumerate().find(|(_, bits)| **bits != 0)?;
@@ -54,8 +74,13 @@ impl Occupied {
 
 struct Level {
     occupied: Occupied,
-    /// The oldest node of a ring in order of insertion.
-    slots: [Option<NonNull<Node>>; SLOTS],
+    slots: [Ring; SLOTS],
+}
+
+impl Level {
+    fn new() -> Box<Level> {
+        Box::new(Level { occupied: Occupied::NONE, slots: [Ring::EMPTY; SLOTS] })
+    }
 }
 
 pub(super) struct Wheel {
@@ -65,8 +90,9 @@ pub(super) struct Wheel {
     closed: bool,
     /// One bit for each level that is not empty.
     occupied: u16,
-    /// On the heap: 14 KiB, and threads of any stack size make shells.
-    levels: Box<[Level]>,
+    /// Made when first used: a kilobyte each.
+    levels: [Option<Box<Level>>; LEVELS],
+    blocks: Blocks,
 }
 
 // SAFETY: the addresses in it are followed under the lock of the one `Timers` it is part of, and the nodes
@@ -83,9 +109,14 @@ struct Place {
 
 impl Wheel {
     pub(super) fn new() -> Wheel {
-        let empty = || Level { occupied: Occupied::NONE, slots: [None; SLOTS] };
-        let levels = std::iter::repeat_with(empty).take(LEVELS).collect();
-        Wheel { elapsed: 0, len: 0, closed: false, occupied: 0, levels }
+        Wheel {
+            elapsed: 0,
+            len: 0,
+            closed: false,
+            occupied: 0,
+            levels: [const { None }; LEVELS],
+            blocks: Blocks::new(),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -131,6 +162,9 @@ impl Wheel {
         // SAFETY: queued, hence in this wheel.
         unsafe { self.unlink(node) };
         self.len -= 1;
+        if self.len == 0 {
+            self.blocks.trim();
+        }
         shared.set_unregistered();
         // SAFETY: the lock is held (N2).
         (true, unsafe { shared.take_waker() })
@@ -161,22 +195,41 @@ impl Wheel {
     /// Moves the hand to `to` and fires all that it passes, in the order of deadlines. A hand beyond `to`
     /// stays where it is: clocks may stand still or step back.
     pub(super) fn advance(&mut self, to: u64, fired: &mut Vec<Waker>) {
+        self.fetch_due(to);
         while let Some(place) = self.first() {
             if place.start > to {
                 break;
             }
             self.elapsed = place.start;
-            // The nodes lie all over the memory, and each says where the next one is. From above level 0 they only
-            // move, none of them goes: walking towards each other from both ends fetches two at a time.
-            let mut back = if place.level > 0 { self.last(place) } else { None };
-            while let Some(node) = self.pop(place) {
-                // SAFETY: linked, here or where it was moved to, hence alive (N1); the lock that `self` is
-                // borrowed from is held (N2).
-                back = back.and_then(|back| unsafe { back.as_ref().link(|link| link.prev) });
-                self.fire_or_move(node, place.level, to, fired);
+            // Taken off as a whole: nothing goes back to where it came from. From above level 0 it moves down or
+            // to a later slot, and on level 0 it fires, or has got a later key.
+            let mut ring = self.take_slot(place);
+            self.blocks.fetch(ring);
+            if let Some(next) = self.first().filter(|next| next.start <= to) {
+                self.blocks.fetch(self.slot(next.level, next.slot));
+            }
+            while let Some(popped) = self.blocks.pop_block(&mut ring) {
+                self.blocks.fetch(ring);
+                for (node, _key) in popped {
+                    if let Some(node) = node {
+                        self.fire_or_move(node, place.level, to, fired);
+                    }
+                }
             }
         }
         self.elapsed = self.elapsed.max(to);
+        if self.len == 0 {
+            self.blocks.trim();
+        }
+    }
+
+    /// Asks for the memory of what the hand comes to first: it was last touched when these timers moved down to
+    /// level 0, which is milliseconds ago.
+    fn fetch_due(&self, to: u64) {
+        let Some(level) = &self.levels[0] else { return };
+        let base = self.elapsed >> SLOT_BITS << SLOT_BITS;
+        let due = level.occupied.iter().take_while(|&slot| base + slot as u64 <= to);
+        due.take(FETCHED).for_each(|slot| self.blocks.fetch_block(level.slots[slot]));
     }
 
     /// One node out of a slot that the hand has reached.
@@ -186,22 +239,24 @@ impl Wheel {
         let tick = shared.queued_tick_locked();
         // Not due, or due but not the first of those in its slot: to its proper place (steps 4 and 6).
         if tick > to || level > 0 {
-            // SAFETY: `pop` took it out of its list; alive until it fires or is removed.
+            // SAFETY: it was taken out of its slot; alive until it fires or is removed.
             unsafe { self.link(node, tick) };
             return;
         }
-        // SAFETY: the lock is held, and the node is in no list (N2).
+        // SAFETY: the lock is held, and the node is in no slot (N2).
         match unsafe { shared.claim(tick) } {
             // From here on the node may be gone.
             Claim::Fired(waker) => {
                 self.len -= 1;
+                // Where a waker leads is looked at soon, with those of the whole batch.
+                waker.iter().for_each(|waker| prefetch::line(waker.data()));
                 if broken("timer_wake_under_lock") {
                     waker.into_iter().for_each(Waker::wake);
                 } else {
                     fired.extend(waker);
                 }
             }
-            // SAFETY: still queued, hence alive, and in no list.
+            // SAFETY: still queued, hence alive, and in no slot.
             Claim::Later(tick) => unsafe { self.link(node, tick.max(self.elapsed)) },
         }
     }
@@ -212,35 +267,22 @@ impl Wheel {
         if place.level == 0 {
             return Some(place.start);
         }
-        let head = self.levels[place.level].slots[place.slot]?;
-        let (mut node, mut key) = (head, LAST_TICK);
-        for _ in 0..SCAN {
-            // SAFETY: linked, hence alive (N1); the lock that `self` is borrowed from is held (N2).
-            let (next, node_key) = unsafe { node.as_ref().link(|link| (link.next, link.key)) };
-            key = key.min(node_key);
-            match next {
-                Some(next) if next != head => node = next,
-                _ => return Some(key),
-            }
+        let mut entries = self.blocks.iter(self.slot(place.level, place.slot));
+        let first = entries.by_ref().take(SCAN).map(|(_node, key)| key).min();
+        match entries.next() {
+            Some(_more) => Some(place.start),
+            None => first,
         }
-        Some(place.start)
     }
 
     /// Shows the wakers of all queued nodes, with their ticks. `f` does not come back here.
-    pub(super) fn for_each_waker(&mut self, mut f: impl FnMut(&Waker, u64)) {
-        for head in self.levels.iter().flat_map(|level| level.slots).flatten() {
-            let mut node = head;
-            loop {
-                // SAFETY: linked, hence alive (N1).
-                let shared = unsafe { node.as_ref() };
-                // SAFETY: the lock that `self` is borrowed from is held (N2).
-                unsafe { shared.look_at_waker(|waker| f(waker, shared.queued_tick_locked())) };
-                // SAFETY: as above.
-                match unsafe { shared.link(|link| link.next) } {
-                    Some(next) if next != head => node = next,
-                    _ => break,
-                }
-            }
+    pub(super) fn for_each_waker(&self, mut f: impl FnMut(&Waker, u64)) {
+        let rings = self.levels.iter().flatten().flat_map(|level| level.slots);
+        for (node, _key) in rings.flat_map(|ring| self.blocks.iter(ring)) {
+            // SAFETY: in a slot, hence alive (N1).
+            let shared = unsafe { node.as_ref() };
+            // SAFETY: the lock that `self` is borrowed from is held (N2).
+            unsafe { shared.look_at_waker(|waker| f(waker, shared.queued_tick_locked())) };
         }
     }
 
@@ -248,12 +290,16 @@ impl Wheel {
     pub(super) fn close(&mut self, fired: &mut Vec<Waker>) {
         self.closed = true;
         while let Some(place) = self.first() {
-            while let Some(node) = self.pop(place) {
-                // SAFETY: it was linked until a moment ago, and its word says queued: alive (N1).
-                let shared = unsafe { node.as_ref() };
-                // SAFETY: the lock is held, and the node is in no list (N2).
-                fired.extend(unsafe { shared.shut_down() });
-                self.len -= 1;
+            let mut ring = self.take_slot(place);
+            while let Some(popped) = self.blocks.pop_block(&mut ring) {
+                for (node, _key) in popped {
+                    let Some(node) = node else { continue };
+                    // SAFETY: it was in a slot until a moment ago, and its word says queued: alive (N1).
+                    let shared = unsafe { node.as_ref() };
+                    // SAFETY: the lock is held, and the node is in no slot (N2).
+                    fired.extend(unsafe { shared.shut_down() });
+                    self.len -= 1;
+                }
             }
         }
     }
@@ -264,7 +310,7 @@ impl Wheel {
             return None;
         }
         let level = self.occupied.trailing_zeros() as usize;
-        let slot = self.levels[level].occupied.first()?;
+        let slot = self.levels[level].as_ref()?.occupied.first()?;
         let shift = SLOT_BITS * level as u32;
         let above = self.elapsed >> (shift + SLOT_BITS) << (shift + SLOT_BITS);
         Some(Place { level, slot, start: above | (slot as u64) << shift })
@@ -282,84 +328,53 @@ impl Wheel {
 
     /// # Safety
     ///
-    /// The node is alive, in no list, and the lock is held.
+    /// The node is alive, in no slot, and the lock is held.
     unsafe fn link(&mut self, node: NonNull<Node>, key: u64) {
-        let (level, slot) = self.place(key);
-        let head = self.levels[level].slots[slot];
-        let (prev, next) = match head {
-            // SAFETY: linked, hence alive (N1); the lock is held (N2).
-            Some(head) => (unsafe { head.as_ref().link(|link| link.prev) }.unwrap_or(head), head),
-            None => (node, node),
-        };
-        // SAFETY: alive; nobody else looks at a node that is in no list.
-        unsafe {
-            node.as_ref().link(|link| {
-                link.prev = Some(prev);
-                link.next = Some(next);
-                link.key = key;
-            })
-        };
-        if head.is_some() {
-            // SAFETY: a neighbour is linked, hence alive (N1); the lock is held (N2).
-            unsafe { prev.as_ref().link(|link| link.next = Some(node)) };
-            // SAFETY: as above.
-            unsafe { next.as_ref().link(|link| link.prev = Some(node)) };
-        } else {
-            self.levels[level].slots[slot] = Some(node);
-            self.levels[level].occupied.set(slot);
-            self.occupied |= 1 << level;
-        }
+        let (number, slot) = self.place(key);
+        let level = self.levels[number].get_or_insert_with(Level::new);
+        let spot = self.blocks.push(&mut level.slots[slot], node, key);
+        level.occupied.set(slot);
+        self.occupied |= 1 << number;
+        // SAFETY: alive; the lock is held (N2).
+        unsafe { node.as_ref().put_spot(Some(spot)) };
     }
 
     /// # Safety
     ///
     /// The node is in this wheel, and the lock is held.
     unsafe fn unlink(&mut self, node: NonNull<Node>) {
-        // SAFETY: linked, hence alive (N1); the lock is held (N2).
-        let key = unsafe { node.as_ref().link(|link| link.key) };
-        let (level, slot) = self.place(key);
-        // SAFETY: the slot is where `link` put it: the hand has not reached the slot's start since.
-        unsafe { self.unlink_from(node, level, slot) };
-    }
-
-    /// # Safety
-    ///
-    /// The node is in this slot of this wheel, and the lock is held.
-    unsafe fn unlink_from(&mut self, node: NonNull<Node>, level: usize, slot: usize) {
-        // SAFETY: linked, hence alive (N1); the lock is held (N2).
-        let (prev, next) =
-            unsafe { node.as_ref().link(|link| (link.prev.take(), link.next.take())) };
-        let (Some(prev), Some(next)) = (prev, next) else {
-            unreachable!("Wheel::unlink: node is in no list")
+        // SAFETY: in a slot, hence alive (N1); the lock is held (N2).
+        let spot = unsafe { node.as_ref().put_spot(None) };
+        let Some(spot) = spot else { unreachable!("Wheel::unlink: node is in no slot") };
+        // Where `link` put it: the hand has not reached the slot's start since.
+        let (number, slot) = self.place(self.blocks.key(spot));
+        let Some(level) = &mut self.levels[number] else {
+            unreachable!("Wheel::unlink: nothing is on level {number}")
         };
-        if next == node {
-            self.levels[level].slots[slot] = None;
-            self.levels[level].occupied.clear(slot);
-            if self.levels[level].occupied.first().is_none() {
-                self.occupied &= !(1 << level);
-            }
-            return;
-        }
-        // SAFETY: a neighbour is linked, hence alive (N1); the lock is held (N2).
-        unsafe { prev.as_ref().link(|link| link.next = Some(next)) };
-        // SAFETY: as above.
-        unsafe { next.as_ref().link(|link| link.prev = Some(prev)) };
-        if self.levels[level].slots[slot] == Some(node) {
-            self.levels[level].slots[slot] = Some(next);
+        self.blocks.remove(&mut level.slots[slot], spot);
+        if level.slots[slot].is_empty() {
+            self.vacate(number, slot);
         }
     }
 
-    fn last(&self, place: Place) -> Option<NonNull<Node>> {
-        let head = self.levels[place.level].slots[place.slot]?;
-        // SAFETY: linked, hence alive (N1); the lock that `self` is borrowed from is held (N2).
-        unsafe { head.as_ref().link(|link| link.prev) }
+    fn slot(&self, level: usize, slot: usize) -> Ring {
+        self.levels[level].as_ref().map_or(Ring::EMPTY, |level| level.slots[slot])
     }
 
-    /// Takes the oldest node out of a slot, also when the hand is at the slot's start already.
-    fn pop(&mut self, place: Place) -> Option<NonNull<Node>> {
-        let node = self.levels[place.level].slots[place.slot]?;
-        // SAFETY: it is in this slot; `&mut self` comes from the lock.
-        unsafe { self.unlink_from(node, place.level, place.slot) };
-        Some(node)
+    /// Empties a slot, and answers what was in it.
+    fn take_slot(&mut self, place: Place) -> Ring {
+        let ring = self.slot(place.level, place.slot);
+        self.vacate(place.level, place.slot);
+        ring
+    }
+
+    /// Nothing is in this slot any more.
+    fn vacate(&mut self, number: usize, slot: usize) {
+        let Some(level) = &mut self.levels[number] else { return };
+        level.slots[slot] = Ring::EMPTY;
+        level.occupied.clear(slot);
+        if level.occupied.first().is_none() {
+            self.occupied &= !(1 << number);
+        }
     }
 }
