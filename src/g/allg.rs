@@ -266,9 +266,6 @@ impl Shard {
     /// Asks for the memory of a slot, for which [`remove`](Self::remove) would wait.
     #[inline]
     pub(crate) fn fetch(&self, place: Place) {
-        if !prefetch::WORKS {
-            return;
-        }
         if let Some(slot) = self.slots.get(place.slot as usize) {
             prefetch::line((&raw const *slot).cast());
         }

@@ -9,7 +9,7 @@
 //! Who may touch what (the bits are explained in `state.rs`):
 //!
 //! - `state`: anyone with a reference. `vtable`, `id`, `spawned_at`: never written after `new`.
-//! - `place`: written by the spawner before the G is published, read by whoever completes it.
+//! - `place`: written by the spawner before the G is published, read by whoever completes it or asks for its memory.
 //! - `scheduler`: shared by all, dropped with the memory.
 //! - `join_waker`: by `JOIN_WAKER`, see `state.rs`.
 //! - `stage`: whoever set `RUNNING`; after `COMPLETE` the join handle, if it still has its interest;
@@ -57,9 +57,12 @@ pub(crate) struct Trailer<S> {
     pub(crate) join_waker: UnsafeCell<MaybeUninit<Waker>>,
 }
 
+/// Where the future begins, but for its alignment.
+pub(crate) const STAGE: usize = size_of::<Header>() + size_of::<Trailer<usize>>();
+
 /// Header and trailer together cost a G at most this, whatever its future.
 const BUDGET: usize = 96;
-const _: () = assert!(size_of::<Header>() + size_of::<Trailer<usize>>() <= BUDGET);
+const _: () = assert!(STAGE <= BUDGET);
 const _: () =
     assert!(align_of::<Header>() <= 16, "no 128-byte alignment: it would double a small G");
 

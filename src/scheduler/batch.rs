@@ -4,8 +4,8 @@
 //! the batch is through with it before the other one is there. So an M runs a batch alone if it expects that, by
 //! what a G of its last batches took, one with the other:
 //!
-//! - *Timers* that come thick are taken together, up to `TIMER_COALESCE` late; a batch that takes less than that
-//!   time again is run alone.
+//! - *Timers* that come thick are taken together, up to `TIMER_COALESCE` late; a batch that takes less than half
+//!   of that time again is run alone.
 //! - *Events*: the limit is four times what a wake-up took lately, from the call to the thread's first step
 //!   (`wakeups.rs`). The other M halves only what is left when it arrives: of a batch of that length it saves three
 //!   eighths, of a shorter one less. On a machine with idle CPUs that is the time of a few requests. With other
@@ -29,7 +29,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use super::context;
-use super::limits::{BATCH_CLOCK, TIMER_COALESCE, WAKEUPS_WORTH};
+use super::limits::{BATCH_CLOCK, TIMERS_ALONE, WAKEUPS_WORTH};
 use super::p::Shell;
 use super::proc::Local;
 use super::sched::Sched;
@@ -163,14 +163,14 @@ impl Sched {
     /// Which batches are not worth a second M: those that take less (ns).
     fn owes_up_to(&self, kind: Kind) -> u64 {
         if let Kind::Timers = kind {
-            return TIMER_COALESCE;
+            return TIMERS_ALONE;
         }
         // Relaxed: a rule of thumb.
         if !self.sysmon_brisk.load(Relaxed) {
             return 0;
         }
         let limit = WAKEUPS_WORTH * self.wake_ups.believed(self.machine_now());
-        let limit = if let Kind::Both = kind { limit.min(TIMER_COALESCE) } else { limit };
+        let limit = if let Kind::Both = kind { limit.min(TIMERS_ALONE) } else { limit };
         // Relaxed: as above.
         let polled = self.poll_until.load(Relaxed) != 0;
         if limit > 0 && !polled && self.earliest_timer() <= self.now().saturating_add(limit) {

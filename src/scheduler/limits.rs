@@ -168,9 +168,12 @@ pub(crate) const SPIN_PROBE: u32 = 64;
 
 /// Nanoseconds between two wake-ups of the poller for timers, when they come thick and fast: a wake-up
 /// costs up to ten microseconds, so that far apart it takes two percent of a core at the worst. Half of what
-/// tokio's clock resolves. A lone timer is not held up by it. 100,000 sleeps took 14 % less CPU each than with half
-/// of it; with twice as much it would be another 10 %.
+/// tokio's clock resolves. Nothing holds up a timer before which none has fired for so long. 100,000 sleeps took
+/// 14 % less CPU each than with half of it; with twice as much it would be another 10 %.
 pub(crate) const TIMER_COALESCE: u64 = 500_000;
+
+/// How long (ns) a batch of timers may take and be run by one M, see `batch.rs`.
+pub(crate) const TIMERS_ALONE: u64 = TIMER_COALESCE / 2;
 
 /// Bits of a tick of 16 us that one level of the timer wheel resolves: level 0 spans 4 ms, level 1 a second, level
 /// 2 five minutes. Each level that a timer moves down is memory fetched, where there are many of them: 100,000

@@ -24,7 +24,7 @@
 use std::ptr::NonNull;
 
 use super::limits::{RUNQ_CAP, RUNQ_SPILL};
-use crate::g::cell::Header;
+use crate::g::cell::{Header, STAGE};
 use crate::g::raw::G;
 use crate::primitives::padded::Padded;
 use crate::primitives::prefetch;
@@ -220,12 +220,12 @@ impl Runq {
             match self.head.compare_exchange_weak(head, head.wrapping_add(1), AcqRel, Acquire) {
                 Ok(_) => {
                     // Who comes next, most likely, is fetched while this one is polled: its state, and the
-                    // beginning of its future, which is 64 bytes behind. Relaxed: not followed.
+                    // beginning of its future. Relaxed: not followed.
                     let next = head.wrapping_add(1);
                     if prefetch::WORKS && next != tail {
                         let next = self.slot(next).load(Relaxed).cast_const();
                         prefetch::line(next.cast());
-                        prefetch::line(next.wrapping_byte_add(64).cast());
+                        prefetch::line(next.wrapping_byte_add(STAGE).cast());
                     }
                     // SAFETY: the swap claimed this slot for us alone.
                     return Some(unsafe { g_of(g) });

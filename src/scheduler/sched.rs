@@ -38,6 +38,7 @@ use crate::g::Schedule;
 use crate::primitives::appendvec::AppendVec;
 use crate::primitives::note::Note;
 use crate::primitives::padded::Padded;
+use crate::primitives::prefetch;
 use crate::primitives::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicU8, AtomicUsize,
     Ordering::{AcqRel, Relaxed, Release, SeqCst},
@@ -467,6 +468,9 @@ impl Sched {
     /// Asks for the memory of a G's slot in the all-G list.
     #[inline]
     pub(super) fn fetch_slot(&self, g: &G) {
+        if !prefetch::WORKS {
+            return;
+        }
         let place = g.place();
         if place.shard != FOREIGN_SHARD {
             self.shell(place.shard as usize).allg.fetch(place);

@@ -9,8 +9,9 @@
 //! # How exact
 //!
 //! Never early, and late by little: deadlines are rounded up to about 16 µs, and the thread that waits for
-//! the next deadline is woken as exactly as the operating system allows. A loaded runtime adds the time
-//! until a worker gets round to the task.
+//! the next deadline is woken as exactly as the operating system allows. Deadlines that come less than half a
+//! millisecond after others are taken together, at the end of that time. A loaded runtime adds the time until a
+//! worker gets round to the task.
 //!
 //! With the feature `test-util`, `pause` stops the clock of a current_thread runtime, `advance` moves it,
 //! and it moves by itself to the next timer when there is nothing else to do: tests of long waits end at
@@ -19,10 +20,11 @@
 //! # How it works
 //!
 //! 1. A `Sleep` is made with the runtime it finds in its context, and belongs to it for good.
-//! 2. Its first poll puts it into the timers of the shell it runs on: a node inside the `Sleep` is linked
-//!    into a wheel; nothing is allocated. A deadline that has passed already completes right there.
+//! 2. Its first poll puts it into the timers of the shell it runs on: the address of a node inside the `Sleep` goes
+//!    into a slot of a wheel. That allocates nothing but, while the number of timers grows, room for many more of
+//!    them at a time. A deadline that has passed already completes right there.
 //! 3. Whoever runs that shell's timers, or steals from it, marks the node as fired and wakes the task.
-//! 4. The next poll sees the mark without a lock. Dropping a `Sleep` that still waits unlinks the node
+//! 4. The next poll sees the mark without a lock. Dropping a `Sleep` that still waits takes the node out
 //!    under the one small lock of the wheel that holds it, from whatever thread.
 //!
 //! The module of the timers themselves says why no deadline is lost or fires into freed memory.

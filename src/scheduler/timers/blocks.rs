@@ -3,12 +3,16 @@
 //! Not a list through the nodes, because nodes lie all over the memory: of a list, each one has to be fetched
 //! before the next can be asked for, and a node that goes drags two neighbours along. Here the addresses of all
 //! that a slot holds stand side by side, so the memory can be asked for many at once ([`Blocks::fetch`]), and who
-//! leaves touches one block.
+//! leaves touches its block and mostly no other.
 //!
 //! A ring is named by its oldest block. A node enters behind the newest entry, and leaves a hole when it goes; a
 //! block of nothing but holes goes at once, so there is at least one node for each block, and a ring stays in
-//! the order of insertion. Blocks are numbered and lie in chunks that do not move; a number is the whole of a
-//! link, and nothing here is unsafe.
+//! the order of insertion.
+//!
+//! Blocks are numbered and lie in chunks that do not move; a number is the whole of a link, and nothing here is
+//! unsafe. A chunk none of whose blocks is in use goes back to the allocator, unless it is one of [`KEPT`] spare ones:
+//! so a burst leaves little behind, whoever stays, and numbers that go up and down a little cost no calls of the
+//! allocator.
 
 use std::mem;
 use std::ptr::NonNull;
@@ -17,12 +21,12 @@ use super::entry::Node;
 use crate::primitives::prefetch;
 
 /// Nodes in a block: as many as fit into two lines of 64 bytes.
-const ROOM: usize = 6;
+const ROOM: usize = (128 - 16) / size_of::<Entry>();
 
-/// Blocks in a chunk: 4 KiB.
-const CHUNK: usize = 32;
+/// Blocks in a chunk: 4 KiB, and a word of bits.
+const CHUNK: usize = u32::BITS as usize;
 
-/// Chunks that a wheel keeps when it is empty: 64 KiB.
+/// Chunks that a wheel keeps although nothing is in them: 64 KiB. A guess.
 const KEPT: usize = 16;
 
 /// No block.
@@ -39,7 +43,6 @@ struct Entry {
 #[repr(align(64))]
 struct Block {
     prev: u32,
-    /// Also of the free list.
     next: u32,
     /// Entries up to the newest one, holes included.
     used: u32,
@@ -60,7 +63,7 @@ impl Block {
 }
 
 /// The ring of a slot.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) struct Ring(u32);
 
 impl Ring {
@@ -82,14 +85,29 @@ pub(super) struct Spot {
 pub(super) type Popped = [(Option<NonNull<Node>>, u64); ROOM];
 
 /// All blocks of a wheel.
+#[derive(Default)]
 pub(super) struct Blocks {
-    chunks: Vec<Box<[Block; CHUNK]>>,
+    chunks: Vec<Chunk>,
+    /// Numbers of chunks with a free block; the last one is taken from.
+    roomy: Vec<u32>,
+    /// How many chunks have no block in use.
+    spare: usize,
+    /// Numbers of chunks that were given back.
+    vacant: Vec<u32>,
+}
+
+struct Chunk {
+    /// `None`: given back.
+    blocks: Option<Box<[Block; CHUNK]>>,
+    /// One bit for each block that is not in use.
     free: u32,
+    /// Where it stands in `roomy`, if it does.
+    place: u32,
 }
 
 impl Blocks {
     pub(super) fn new() -> Blocks {
-        Blocks { chunks: Vec::new(), free: NIL }
+        Blocks::default()
     }
 
     /// The key of an entry.
@@ -119,6 +137,7 @@ impl Blocks {
         let block = self.block_mut(spot.block);
         let node = block.entries[spot.index as usize].node.take();
         debug_assert!(node.is_some(), "Blocks::remove: a hole");
+        debug_assert!(!ring.is_empty(), "Blocks::remove: of another ring");
         block.live -= 1;
         if block.live == 0 {
             return self.unlink(ring, spot.block);
@@ -156,7 +175,7 @@ impl Blocks {
     /// [`pop_block`](Self::pop_block) has what it needs underway while it is busy with the block before.
     #[inline]
     pub(super) fn fetch(&self, ring: Ring) {
-        if ring.is_empty() {
+        if !prefetch::WORKS || ring.is_empty() {
             return;
         }
         let block = self.block(ring.0);
@@ -171,35 +190,24 @@ impl Blocks {
     /// Asks for the memory of the oldest block.
     #[inline]
     pub(super) fn fetch_block(&self, ring: Ring) {
-        if !ring.is_empty() {
+        if prefetch::WORKS && !ring.is_empty() {
             prefetch::read(self.block(ring.0));
         }
     }
 
-    /// Nothing is in any ring: memory beyond [`KEPT`] goes.
-    pub(super) fn trim(&mut self) {
-        if self.chunks.len() > KEPT {
-            self.chunks.truncate(KEPT);
-            self.chunks.shrink_to_fit();
-            self.free = NIL;
-            (0..KEPT).for_each(|chunk| self.free_chunk(chunk));
-        }
+    /// Chunks that it has from the allocator.
+    #[cfg(all(test, not(gmp_loom)))]
+    pub(super) fn held(&self) -> usize {
+        self.chunks.iter().filter(|chunk| chunk.blocks.is_some()).count()
     }
 
     /// An empty block at the end of a ring.
     fn append(&mut self, ring: &mut Ring) -> u32 {
-        if self.free == NIL {
-            assert!(self.chunks.len() < NIL as usize / CHUNK, "more than 2^34 timers in a wheel");
-            self.chunks.push(Box::new([Block::EMPTY; CHUNK]));
-            self.free_chunk(self.chunks.len() - 1);
-        }
-        let number = self.free;
-        let block = self.block_mut(number);
-        let free = mem::replace(&mut block.next, number);
-        (block.prev, block.used) = (number, 0);
-        self.free = free;
+        let number = self.take();
         if ring.is_empty() {
             *ring = Ring(number);
+            let block = self.block_mut(number);
+            (block.prev, block.next) = (number, number);
         } else {
             let (first, last) = (ring.0, self.block(ring.0).prev);
             let block = self.block_mut(number);
@@ -222,27 +230,88 @@ impl Blocks {
                 *ring = Ring(next);
             }
         }
-        let free = self.free;
-        let block = self.block_mut(number);
-        (block.live, block.next) = (0, free);
-        self.free = number;
+        self.give_back(number);
     }
 
-    fn free_chunk(&mut self, chunk: usize) {
-        for number in (chunk * CHUNK..(chunk + 1) * CHUNK).rev() {
-            self.block_mut(number as u32).next = self.free;
-            self.free = number as u32;
+    /// A free block, empty.
+    fn take(&mut self) -> u32 {
+        let number = match self.roomy.last() {
+            Some(&number) => number,
+            None => self.add_chunk(),
+        };
+        let chunk = &mut self.chunks[number as usize];
+        if chunk.free == u32::MAX {
+            self.spare -= 1;
         }
+        let index = chunk.free.trailing_zeros();
+        chunk.free &= chunk.free - 1;
+        if chunk.free == 0 {
+            self.roomy.pop();
+        }
+        let number = number * CHUNK as u32 + index;
+        let block = self.block_mut(number);
+        (block.used, block.live) = (0, 0);
+        number
+    }
+
+    /// A block of no ring, without entries.
+    fn give_back(&mut self, number: u32) {
+        let (chunk, index) = (number / CHUNK as u32, number % CHUNK as u32);
+        let number = chunk;
+        let chunk = &mut self.chunks[number as usize];
+        if chunk.free == 0 {
+            chunk.place = self.roomy.len() as u32;
+            self.roomy.push(number);
+        }
+        chunk.free |= 1 << index;
+        if chunk.free == u32::MAX {
+            self.spare += 1;
+            if self.spare > KEPT {
+                self.drop_chunk(number);
+            }
+        }
+    }
+
+    #[cold]
+    fn add_chunk(&mut self) -> u32 {
+        let place = self.roomy.len() as u32;
+        let blocks = Some(Box::new([Block::EMPTY; CHUNK]));
+        let chunk = Chunk { blocks, free: u32::MAX, place };
+        let number = self.vacant.pop().unwrap_or(self.chunks.len() as u32);
+        if number as usize == self.chunks.len() {
+            assert!(self.chunks.len() < NIL as usize / CHUNK, "more than 2^32 blocks of timers");
+            self.chunks.push(chunk);
+        } else {
+            self.chunks[number as usize] = chunk;
+        }
+        self.roomy.push(number);
+        self.spare += 1;
+        number
+    }
+
+    /// A spare chunk goes back to the allocator.
+    #[cold]
+    fn drop_chunk(&mut self, number: u32) {
+        let place = self.chunks[number as usize].place;
+        self.roomy.swap_remove(place as usize);
+        if let Some(&moved) = self.roomy.get(place as usize) {
+            self.chunks[moved as usize].place = place;
+        }
+        self.chunks[number as usize].blocks = None;
+        self.vacant.push(number);
+        self.spare -= 1;
     }
 
     #[inline]
     fn block(&self, number: u32) -> &Block {
-        &self.chunks[number as usize / CHUNK][number as usize % CHUNK]
+        let chunk = &self.chunks[number as usize / CHUNK].blocks;
+        &chunk.as_ref().expect("a chunk in use")[number as usize % CHUNK]
     }
 
     #[inline]
     fn block_mut(&mut self, number: u32) -> &mut Block {
-        &mut self.chunks[number as usize / CHUNK][number as usize % CHUNK]
+        let chunk = &mut self.chunks[number as usize / CHUNK].blocks;
+        &mut chunk.as_mut().expect("a chunk in use")[number as usize % CHUNK]
     }
 }
 
@@ -261,12 +330,17 @@ mod tests {
         blocks.iter(ring).map(|(node, _key)| node).collect()
     }
 
-    fn free_blocks(blocks: &Blocks) -> usize {
-        let mut free = (0, blocks.free);
-        while free.1 != NIL {
-            free = (free.0 + 1, blocks.block(free.1).next);
+    fn in_use(blocks: &Blocks) -> usize {
+        let used = |chunk: &Chunk| chunk.free.count_zeros() as usize;
+        for (place, &number) in blocks.roomy.iter().enumerate() {
+            let chunk = &blocks.chunks[number as usize];
+            assert_eq!((chunk.place as usize, chunk.free == 0), (place, false));
         }
-        free.0
+        let roomy = |chunk: &&Chunk| chunk.blocks.is_some() && chunk.free != 0;
+        assert_eq!(blocks.chunks.iter().filter(roomy).count(), blocks.roomy.len());
+        let spare = |chunk: &&Chunk| chunk.blocks.is_some() && chunk.free == u32::MAX;
+        assert_eq!(blocks.chunks.iter().filter(spare).count(), blocks.spare);
+        blocks.chunks.iter().map(used).sum()
     }
 
     #[test]
@@ -306,7 +380,7 @@ mod tests {
                 let expected: Vec<_> = model.iter().map(|&(number, ..)| node(number)).collect();
                 assert_eq!(listed(&blocks, *ring), expected, "step {step}");
                 let live: usize = rings.iter().map(|&ring| listed(&blocks, ring).len()).sum();
-                let used = blocks.chunks.len() * CHUNK - free_blocks(&blocks);
+                let used = in_use(&blocks);
                 assert!(used <= live, "{used} blocks for {live} nodes");
             }
         }
@@ -321,21 +395,40 @@ mod tests {
             blocks.remove(&mut ring, spot);
         }
         assert_eq!(listed(&blocks, ring), [node(0)]);
-        assert_eq!(free_blocks(&blocks), CHUNK - 1);
+        assert_eq!((in_use(&blocks), blocks.held()), (1, 1));
     }
 
     #[test]
-    fn memory_beyond_a_little_goes_when_all_have_gone() {
-        let (mut blocks, mut ring) = (Blocks::new(), Ring::EMPTY);
-        for round in 0..2 {
+    fn a_burst_leaves_little_behind_whoever_stays() {
+        let (mut blocks, mut ring, mut burst) = (Blocks::new(), Ring::EMPTY, Ring::EMPTY);
+        for round in 0..3 {
+            let before = blocks.push(&mut burst, node(0), 0);
             for number in 0..10_000 {
+                blocks.push(&mut burst, node(number), 0);
+                if number == 5_000 {
+                    blocks.push(&mut ring, node(number), 0);
+                }
+            }
+            assert!(blocks.held() >= 10_000 / ROOM / CHUNK);
+            blocks.remove(&mut burst, before);
+            while blocks.pop_block(&mut burst).is_some() {}
+            assert_eq!(in_use(&blocks), 1);
+            assert!((KEPT..KEPT + 2).contains(&blocks.held()), "round {round}: {}", blocks.held());
+        }
+        assert_eq!(listed(&blocks, ring).len(), 3);
+        assert!(blocks.chunks.len() < 2 * 10_000 / ROOM / CHUNK, "numbers are used again");
+    }
+
+    #[test]
+    fn spare_blocks_are_used_before_new_ones() {
+        let (mut blocks, mut ring) = (Blocks::new(), Ring::EMPTY);
+        for _ in 0..100 {
+            for number in 0..KEPT * CHUNK * ROOM {
                 blocks.push(&mut ring, node(number), 0);
             }
-            assert!(blocks.chunks.len() >= 10_000 / ROOM / CHUNK);
+            assert_eq!(blocks.held(), KEPT);
             while blocks.pop_block(&mut ring).is_some() {}
-            blocks.trim();
-            assert_eq!(blocks.chunks.len(), KEPT, "round {round}");
-            assert_eq!(free_blocks(&blocks), KEPT * CHUNK);
+            assert_eq!(blocks.held(), KEPT);
         }
     }
 }

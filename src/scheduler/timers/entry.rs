@@ -277,7 +277,7 @@ impl<H: TimerHome> TimerEntry<H> {
         let node = self.node();
         // SAFETY: `home` keeps it alive (N3).
         let timers = unsafe { &*timers };
-        // SAFETY: alive, in no list as its word says, and pinned: drop comes before its memory goes, and
+        // SAFETY: alive, in no slot as its word says, and pinned: drop comes before its memory goes, and
         // removes it.
         match unsafe { timers.insert(node, tick_after(at), clone) } {
             // The answer says it, so nobody needs to be woken.
@@ -328,7 +328,7 @@ impl<H: TimerHome> TimerEntry<H> {
     /// Makes an entry that has fired an unregistered one.
     pub(crate) fn forget_fired(self: Pin<&mut Self>) {
         if self.look() == Look::Fired {
-            // Relaxed: in no list, so the owner alone reads it.
+            // Relaxed: in no slot, so the owner alone reads it.
             self.node.word.store(UNREGISTERED, Relaxed);
         }
     }
@@ -352,7 +352,7 @@ impl<H: TimerHome> TimerEntry<H> {
     #[cfg(all(test, gmp_loom))]
     pub(super) fn scrub(self: Pin<&mut Self>) {
         assert!(self.look() != Look::Waiting);
-        // SAFETY: the node is in no list, as its word says, so it is its owner's.
+        // SAFETY: the node is in no slot, as its word says, so it is its owner's.
         drop(unsafe { self.node.take_waker() });
     }
 
@@ -378,7 +378,7 @@ impl<H: TimerHome> TimerEntry<H> {
                 Look::Waiting
             }
             Inserted::Due(waker) => {
-                // Relaxed, as below: in no list, so the owner alone reads it.
+                // Relaxed, as below: in no slot, so the owner alone reads it.
                 self.node.word.store(FIRED, Relaxed);
                 // Whoever waits for a deadline that was moved into the past must hear of it.
                 waker.into_iter().for_each(Waker::wake);

@@ -6,11 +6,11 @@
 //!
 //! 1. Time is counted in ticks of 2^14 ns. A deadline is rounded *up* to a tick and the clock *down*, so
 //!    nothing fires early; it fires at most a tick late, plus what the poller adds.
-//! 2. An entry ([`TimerEntry`]) lies inside its pinned owner. Its `Node` is linked into a slot of the
-//!    [`Wheel`] of one [`Timers`], and everything in the node but the state word is guarded
+//! 2. An entry ([`TimerEntry`]) lies inside its pinned owner. The address of its `Node` is linked into a slot of
+//!    the [`Wheel`] of one [`Timers`], with the tick that it is linked by, its key; everything in the node but the state word is guarded
 //!    by that lock.
 //! 3. The state word holds either the deadline's tick ("queued") or one of three words: unregistered,
-//!    fired, shut down. Who reads one of the three words needs no lock any more: the node is in no list
+//!    fired, shut down. Who reads one of the three words needs no lock any more: the node is in no slot
 //!    and nobody else will touch it.
 //! 4. *Fire* (under the lock): unlink, take the waker out of the node, and then, as the very last touch of
 //!    the node, compare-and-swap the word from the tick to "fired". The owner may free the node from that
@@ -179,7 +179,7 @@ impl Timers {
         self.earliest.store(u64::MAX, Relaxed);
     }
 
-    /// Links a node that is in no list (step 2).
+    /// Links a node that is in no slot (step 2).
     ///
     /// # Safety
     ///
@@ -194,7 +194,7 @@ impl Timers {
         if tick <= wheel.elapsed() {
             return Inserted::Due(waker);
         }
-        // SAFETY: alive, in no list, and stays (the contract); the lock is held.
+        // SAFETY: alive, in no slot, and stays (the contract); the lock is held.
         unsafe { wheel.insert(node, tick, waker) };
         Inserted::Queued { earliest: self.lower(tick) }
     }

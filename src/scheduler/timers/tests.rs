@@ -312,6 +312,7 @@ fn shutdown_hands_out_wakers_and_stays() {
     assert_eq!(home.timers.len(), 0);
     assert_eq!(home.timers.earliest(), u64::MAX);
     assert_eq!(waits.as_mut().poll(&waker), Look::Shutdown);
+    assert_eq!(home.timers.wheel.lock().chunks(), 0, "no memory is kept");
     let mut late = entry(&home);
     assert_eq!(late.as_mut().register(MS, Some(&waker)), Look::Shutdown);
     assert_eq!(home.run(5 * MS).0, 0);
@@ -349,18 +350,39 @@ fn idle_is_none() {
     }
 }
 
+#[test]
+fn a_burst_beside_one_that_stays_leaves_little_memory() {
+    let home = shell();
+    let _stays = queued(&home, 3_600_000 * MS);
+    let chunks = || home.timers.wheel.lock().chunks();
+    for round in 1..=3 {
+        let now = round * 1_000 * MS;
+        let burst: Vec<_> = (0..20_000).map(|i| queued(&home, now + (i % 900) * MS)).collect();
+        let most = chunks();
+        match round {
+            1 => assert_eq!(home.run(now + 900 * MS).0, 20_000),
+            _ => drop(burst),
+        }
+        assert_eq!(home.timers.len(), 1);
+        assert!(chunks() * 4 < most, "round {round}: {} of {most} chunks are left", chunks());
+    }
+}
+
 /// The wheel against a sorted map, over all of time.
 pub(crate) fn program(choices: &Choices<'_>) {
     let home = shell();
-    let mut entries: Vec<_> = (0..64).map(|_| entry(&home)).collect();
+    let mut entries: Vec<_> = (0..200).map(|_| entry(&home)).collect();
     // Entry to tick, for what is queued.
     let mut model: BTreeMap<usize, u64> = BTreeMap::new();
     let mut now = 0u64;
-    // Distances of all magnitudes; mostly small at first, so that time lasts.
-    let far = |limit: u32| choices.next_u64() >> (64 - 1 - choices.below(limit));
+    // Distances of all magnitudes; mostly small at first, so that time lasts. Or many in the same few slots.
+    let far = |limit: u32| match choices.below(3) {
+        0 => choices.next_u64() >> (64 - 1 - choices.below(limit)),
+        _ => u64::from(choices.below(4)) << (choices.below(3) * 8 + TICK_SHIFT),
+    };
     for step in (0..3_000u32).take_while(|_| choices.more()) {
         let limit = if step < 2_500 { 44 } else { 63 };
-        let i = choices.below(64) as usize;
+        let i = choices.below(200) as usize;
         let hand = now >> TICK_SHIFT;
         match choices.below(8) {
             0..=2 => {

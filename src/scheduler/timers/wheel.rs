@@ -14,7 +14,7 @@
 //!
 //! With many timers the time goes into fetching memory: nodes lie in their owners, all over it, and were last
 //! touched long ago. So what a slot holds is found without them (`blocks.rs`), and is asked for before it is needed:
-//! the blocks of all slots that are due ([`Wheel::fetch_due`]), the nodes of the next block and of the next slot, and,
+//! the first blocks of the slots that are due ([`Wheel::fetch_due`]), the nodes of the next block and of the next slot, and,
 //! when a node fires, what its waker leads to.
 
 use std::ptr::NonNull;
@@ -22,10 +22,10 @@ use std::task::Waker;
 
 use super::blocks::{Blocks, Ring};
 use super::entry::{Claim, Node};
-use super::LAST_TICK;
+use super::{LAST_TICK, TICK_SHIFT};
 use crate::primitives::prefetch;
 use crate::primitives::sync::broken;
-use crate::scheduler::limits::TIMER_SLOT_BITS as SLOT_BITS;
+use crate::scheduler::limits::{TIMER_COALESCE, TIMER_SLOT_BITS as SLOT_BITS};
 
 const SLOTS: usize = 1 << SLOT_BITS;
 
@@ -38,9 +38,8 @@ const _: () = assert!(LEVELS <= u16::BITS as usize);
 /// the slot has to do: one needless wake-up, shared by more nodes than this. A guess.
 const SCAN: usize = 16;
 
-/// How many slots' memory is asked for at once, at most: what half a millisecond's timers are in. More would
-/// drive each other out of a processor's first cache.
-const FETCHED: usize = 32;
+/// How many slots' memory is asked for at once, at most: those of the timers that are taken together.
+const FETCHED: usize = (TIMER_COALESCE >> TICK_SHIFT) as usize + 2;
 
 /// One bit for each slot of a level that is not empty.
 struct Occupied([u64; SLOTS / 64]);
@@ -96,7 +95,7 @@ pub(super) struct Wheel {
 }
 
 // SAFETY: the addresses in it are followed under the lock of the one `Timers` it is part of, and the nodes
-// there (N2) hold nothing that is bound to a thread: words, addresses and a `Waker`.
+// there (N2) hold nothing that is bound to a thread: a word, a place in the wheel, and a `Waker`.
 unsafe impl Send for Wheel {}
 
 /// A slot's place, and the tick at which it begins.
@@ -123,6 +122,12 @@ impl Wheel {
         self.len
     }
 
+    /// Chunks of memory in which slots have their blocks.
+    #[cfg(all(test, not(gmp_loom)))]
+    pub(super) fn chunks(&self) -> usize {
+        self.blocks.held()
+    }
+
     pub(super) fn elapsed(&self) -> u64 {
         self.elapsed
     }
@@ -135,13 +140,13 @@ impl Wheel {
     ///
     /// # Safety
     ///
-    /// The node is in no list, and alive at its address until it leaves this wheel. The wheel's lock is
+    /// The node is in no slot, and alive at its address until it leaves this wheel. The wheel's lock is
     /// held. `tick` is later than the hand.
     pub(super) unsafe fn insert(&mut self, node: NonNull<Node>, tick: u64, waker: Option<Waker>) {
         // SAFETY: alive.
         let shared = unsafe { node.as_ref() };
         shared.set_queued(tick);
-        // SAFETY: the lock is held, and the node is in no list: nobody else looks.
+        // SAFETY: the lock is held, and the node is in no slot: nobody else looks.
         unsafe { shared.put_waker(waker) };
         // SAFETY: as the caller promises.
         unsafe { self.link(node, tick) };
@@ -162,9 +167,6 @@ impl Wheel {
         // SAFETY: queued, hence in this wheel.
         unsafe { self.unlink(node) };
         self.len -= 1;
-        if self.len == 0 {
-            self.blocks.trim();
-        }
         shared.set_unregistered();
         // SAFETY: the lock is held (N2).
         (true, unsafe { shared.take_waker() })
@@ -218,14 +220,14 @@ impl Wheel {
             }
         }
         self.elapsed = self.elapsed.max(to);
-        if self.len == 0 {
-            self.blocks.trim();
-        }
     }
 
     /// Asks for the memory of what the hand comes to first: it was last touched when these timers moved down to
     /// level 0, which is milliseconds ago.
     fn fetch_due(&self, to: u64) {
+        if !prefetch::WORKS {
+            return;
+        }
         let Some(level) = &self.levels[0] else { return };
         let base = self.elapsed >> SLOT_BITS << SLOT_BITS;
         let due = level.occupied.iter().take_while(|&slot| base + slot as u64 <= to);
@@ -286,7 +288,7 @@ impl Wheel {
         }
     }
 
-    /// Unlinks everything for good.
+    /// Unlinks everything for good. Who still has a handle to the runtime keeps none of this memory.
     pub(super) fn close(&mut self, fired: &mut Vec<Waker>) {
         self.closed = true;
         while let Some(place) = self.first() {
@@ -302,6 +304,7 @@ impl Wheel {
                 }
             }
         }
+        (self.levels, self.blocks) = ([const { None }; LEVELS], Blocks::new());
     }
 
     /// The slot that the hand comes to first.
