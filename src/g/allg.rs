@@ -26,7 +26,7 @@
 use std::ptr::NonNull;
 
 use super::cell::{Header, Place};
-use super::raw::GRef;
+use super::raw::{GRef, G};
 use crate::primitives::appendvec::AppendVec;
 use crate::primitives::padded::Padded;
 use crate::primitives::prefetch;
@@ -113,6 +113,7 @@ impl Chain {
 }
 
 impl Own {
+    #[inline]
     fn add(&self, n: usize) {
         // Relaxed: a statistic with a single writer.
         self.balance.store(self.balance.load(Relaxed).wrapping_add(n), Relaxed);
@@ -146,14 +147,30 @@ impl Shard {
         self.number
     }
 
-    /// Reserves a slot for a G, and so makes its `Place`.
+    /// Lists a new G, and so makes its `Place`. The list takes over one reference.
+    ///
+    /// # Safety
+    ///
+    /// Owner only; the G is not published yet, and a reference is handed over.
+    #[inline]
+    pub(crate) unsafe fn insert(&self, g: &G, header: NonNull<Header>) {
+        // SAFETY: owner only.
+        let (number, slot) = unsafe { self.take_slot() };
+        g.set_place(Place { shard: self.number, slot: number });
+        // Ordering(allg-slot): Release, pairs with the Acquire in `walk`: shows the header.
+        slot.g.store(header.as_ptr(), Release);
+        // Relaxed: a statistic with a single writer.
+        self.own.add(1);
+    }
+
+    /// A free slot, and its number.
     ///
     /// # Safety
     ///
     /// Owner only.
     #[inline]
-    pub(crate) unsafe fn reserve(&self) -> Place {
-        let slot = self.own.owner.with_mut(|owner| {
+    unsafe fn take_slot(&self) -> (u32, &Slot) {
+        self.own.owner.with_mut(|owner| {
             // SAFETY: owner only.
             let owner = unsafe { &mut *owner };
             if owner.free == NIL {
@@ -165,30 +182,18 @@ impl Shard {
                     let taken = owner.free;
                     // Relaxed: see the Acquire above; links of our own making are ours.
                     owner.free = slot.next_free.load(Relaxed);
-                    taken
+                    (taken, slot)
                 }
-                _ => {
-                    let fresh = self.slots.push_default();
-                    assert!(fresh < NIL as usize, "all-G list: more than 2^32 - 1 live Gs");
-                    fresh as u32
-                }
+                _ => self.new_slot(),
             }
-        });
-        Place { shard: self.number, slot }
+        })
     }
 
-    /// Lists a G under its reserved slot. The list takes over one reference.
-    ///
-    /// # Safety
-    ///
-    /// Owner only; `place` was just reserved here, and a reference is handed over.
-    #[inline]
-    pub(crate) unsafe fn insert(&self, place: Place, header: NonNull<Header>) {
-        let slot = self.slots.get(place.slot as usize).expect("reserved slot");
-        // Ordering(allg-slot): Release, pairs with the Acquire in `walk`: shows the header.
-        slot.g.store(header.as_ptr(), Release);
-        // Relaxed: a statistic with a single writer.
-        self.own.add(1);
+    #[cold]
+    fn new_slot(&self) -> (u32, &Slot) {
+        let fresh = self.slots.push_default();
+        assert!(fresh < NIL as usize, "all-G list: more than 2^32 - 1 live Gs");
+        (fresh as u32, self.slots.get(fresh).expect("just made"))
     }
 
     /// Takes a G off. The caller gets the list's reference, and now and then slots to
@@ -198,7 +203,7 @@ impl Shard {
     ///
     /// The G was inserted here under this slot, and only its completion, which happens once, calls this.
     /// `own` is a shard of the caller's, this one or another.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn remove(
         &self,
         place: Place,

@@ -124,6 +124,25 @@ impl<T: Future, S: Schedule> Cell<T, S> {
         });
     }
 
+    /// Leaves the stage `Consumed` if there is a value in it that has nothing to drop (true).
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the stage.
+    #[inline]
+    pub(crate) unsafe fn forget_plain_output(&self) -> bool {
+        self.stage.with_mut(|stage| {
+            // SAFETY: the caller owns the stage.
+            let plain = !std::mem::needs_drop::<T::Output>()
+                && matches!(unsafe { &*stage }, Stage::Output(Ok(_)));
+            if plain {
+                // SAFETY: as above; what is overwritten has no drop.
+                unsafe { stage.write(Stage::Consumed) };
+            }
+            plain
+        })
+    }
+
     /// Stores the result.
     ///
     /// # Safety

@@ -158,6 +158,10 @@ unsafe fn drop_stage<T: Future, S: Schedule>(
 /// The caller owns the stage.
 unsafe fn discard_stage<T: Future, S: Schedule>(this: &Cell<T, S>) {
     // SAFETY: by the contract.
+    if unsafe { this.forget_plain_output() } {
+        return;
+    }
+    // SAFETY: by the contract.
     if let Some(payload) = unsafe { drop_stage(this) } {
         discard(payload);
     }
@@ -272,11 +276,14 @@ pub(super) unsafe fn free<T: Future, S: Schedule>(header: NonNull<Header>) {
             unsafe { (*slot).assume_init_drop() }
         });
     }
-    // SAFETY: the last use of the stage; a future that never completed is dropped here.
-    unsafe { discard_stage(this) };
-    // SAFETY: as above. The waker slot is MaybeUninit, the stage Consumed: what is dropped is the hold on
-    // the scheduler.
-    unsafe { std::ptr::drop_in_place(memory.as_ptr()) };
+    // SAFETY: nobody else looks at the stage any more.
+    if !this.stage.with(|stage| matches!(unsafe { &*stage }, Stage::Consumed)) {
+        // SAFETY: the last use of the stage; a future that never completed is dropped here.
+        unsafe { discard_stage(this) };
+    }
+    // The hold on the scheduler is all that is left to drop: the waker slot is MaybeUninit, the stage Consumed.
+    // SAFETY: as above; the cell is not used again.
+    unsafe { std::ptr::drop_in_place(&raw mut (*memory.as_ptr()).trailer.scheduler) };
     S::dealloc(memory.cast(), std::alloc::Layout::new::<Cell<T, S>>());
 }
 

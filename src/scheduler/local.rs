@@ -185,11 +185,8 @@ impl Local {
     ) -> JoinHandle<F::Output> {
         let hold = LocalRef(self.shared.clone());
         let (g, header) = new_g(future, hold, id::next_single(), spawned_at, true);
-        // SAFETY: a `Local` is on its owner's thread.
-        let place = unsafe { self.shared.allg.reserve() };
-        g.set_place(place);
-        // SAFETY: as above; the G was made with a reference for the list.
-        unsafe { self.shared.allg.insert(place, header) };
+        // SAFETY: a `Local` is on its owner's thread; the G was made with a reference for the list.
+        unsafe { self.shared.allg.insert(&g, header) };
         // SAFETY: the G was made with a handle's reference and interest, and has this output.
         let handle = unsafe { JoinHandle::new(header) };
         if self.closed.get() {

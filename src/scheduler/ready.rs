@@ -42,11 +42,8 @@ where
         Some(shell) => {
             let id = shell.take_id();
             let (g, header) = new_g(future, sched.clone(), id, spawned_at, true);
-            // SAFETY: `shell` is evidence that we own the shard.
-            let place = unsafe { shell.allg.reserve() };
-            g.set_place(place);
-            // SAFETY: as above; the G was made with a reference for the list.
-            unsafe { shell.allg.insert(place, header) };
+            // SAFETY: `shell` is evidence that we own the shard; the G was made with a reference for the list.
+            unsafe { shell.allg.insert(&g, header) };
             shell.stats.spawns.add(1);
             (g, header)
         }

@@ -453,11 +453,8 @@ impl Sched {
     pub(super) fn list_foreign(&self, g: &G, header: NonNull<Header>) {
         self.stats.foreign_spawns.add(1);
         let shard = self.foreign.lock();
-        // SAFETY: the lock makes us the shard's owner.
-        let place = unsafe { shard.reserve() };
-        g.set_place(place);
-        // SAFETY: as above; the list's reference was made with the G.
-        unsafe { shard.insert(place, header) };
+        // SAFETY: the lock makes us the shard's owner; the list's reference was made with the G.
+        unsafe { shard.insert(g, header) };
     }
 
     /// Is it one of ours?

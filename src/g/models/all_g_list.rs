@@ -24,11 +24,8 @@ fn listed(bed: &Arc<Bed>, probe: &Arc<Probe>) -> G {
         Location::caller(),
         true,
     );
-    // SAFETY: the model's main thread is the owner.
-    let place = unsafe { bed.shard.reserve() };
-    g.set_place(place);
-    // SAFETY: as above; the list's reference was made with the G.
-    unsafe { bed.shard.insert(place, header) };
+    // SAFETY: the model's main thread is the owner; the list's reference was made with the G.
+    unsafe { bed.shard.insert(&g, header) };
     // SAFETY: made with a handle's reference and interest, and with this output.
     drop(unsafe { JoinHandle::<()>::new(header) });
     g
